@@ -1,0 +1,11 @@
+// The trials, in the order in which they run.
+import type { Trial } from '../trial.js';
+import { agreement } from './agreement.js';
+import { cacheHit } from './cache-hit.js';
+import { eventLoop } from './event-loop.js';
+import { latency } from './latency.js';
+import { stages } from './stages.js';
+import { throughput } from './throughput.js';
+
+/** All trials. */
+export const TRIALS: readonly Trial[] = [agreement, latency, throughput, cacheHit, eventLoop, stages];

@@ -1,0 +1,25 @@
+// The addon's export table; the work is in the files it names.
+#include "addon.h"
+
+#include "choose_implementation.h"
+
+namespace semantic_vision {
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  const Implementation* implementation = ChooseImplementation(env);
+  if (implementation == nullptr) return exports;  // an exception is pending: require() throws it
+
+  env.SetInstanceData(new AddonData{implementation});
+  exports.Set("kernelImplementation", Napi::Function::New<KernelImplementation>(env, "kernelImplementation"));
+  exports.Set("kernelImplementations", Napi::Function::New<KernelImplementations>(env, "kernelImplementations"));
+  exports.Set("normalize", Napi::Function::New<Normalize>(env, "normalize"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace semantic_vision
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return semantic_vision::Init(env, exports); }
+
+NODE_API_MODULE(semantic_vision, InitAddon)

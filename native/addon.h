@@ -1,0 +1,23 @@
+// What one loaded copy of the addon holds, and the functions it exports.
+#ifndef SEMANTIC_VISION_ADDON_H_
+#define SEMANTIC_VISION_ADDON_H_
+
+#include <napi.h>
+
+#include "kernels/implementations.h"
+
+namespace semantic_vision {
+
+// One per environment (main thread, each worker), freed by Node with it: nothing of JavaScript's is kept in globals.
+struct AddonData {
+  const Implementation* implementation;  // what runs when a call names none
+};
+
+// Each is described where it is defined.
+Napi::Value KernelImplementation(const Napi::CallbackInfo& info);
+Napi::Value KernelImplementations(const Napi::CallbackInfo& info);
+Napi::Value Normalize(const Napi::CallbackInfo& info);
+
+}  // namespace semantic_vision
+
+#endif  // SEMANTIC_VISION_ADDON_H_

@@ -1,0 +1,73 @@
+// The table of kernel implementations, best first, scalar last.
+#include "implementations.h"
+
+#include "platform.h"
+
+#if SEMANTIC_VISION_HAS_AVX2 && defined(_MSC_VER)
+#include <immintrin.h>
+#include <intrin.h>
+#endif
+
+namespace semantic_vision {
+namespace {
+
+bool Always() { return true; }
+
+#if SEMANTIC_VISION_HAS_AVX2
+// Both ways also ask whether the operating system saves the 256-bit registers.
+bool CpuHasAvx2() {
+#if defined(_MSC_VER)
+  constexpr int kOsxsaveAndAvx = (1 << 27) | (1 << 28);
+  int registers[4];
+  __cpuid(registers, 0);
+  if (registers[0] < 7) return false;
+  __cpuid(registers, 1);
+  if ((registers[2] & kOsxsaveAndAvx) != kOsxsaveAndAvx || (_xgetbv(0) & 6) != 6) return false;
+  __cpuidex(registers, 7, 0);
+  return (registers[1] & (1 << 5)) != 0;
+#else
+  return __builtin_cpu_supports("avx2") != 0;
+#endif
+}
+#endif
+
+constexpr Implementation kImplementations[] = {
+#if SEMANTIC_VISION_HAS_AVX2
+    {"avx2", CpuHasAvx2, NormalizeAvx2},
+#endif
+#if SEMANTIC_VISION_HAS_NEON
+    {"neon", Always, NormalizeNeon},  // part of every arm64 CPU
+#endif
+    {"scalar", Always, NormalizeScalar},
+};
+
+}  // namespace
+
+const std::vector<const Implementation*>& SupportedImplementations() {
+  static const std::vector<const Implementation*> supported = [] {
+    std::vector<const Implementation*> found;
+    for (const Implementation& implementation : kImplementations) {
+      if (implementation.supported()) found.push_back(&implementation);
+    }
+    return found;
+  }();
+  return supported;
+}
+
+const Implementation* FindImplementation(const std::string& name) {
+  for (const Implementation* implementation : SupportedImplementations()) {
+    if (name == implementation->name) return implementation;
+  }
+  return nullptr;
+}
+
+std::string SupportedNames() {
+  std::string names;
+  for (const Implementation* implementation : SupportedImplementations()) {
+    if (!names.empty()) names += ", ";
+    names += implementation->name;
+  }
+  return names;
+}
+
+}  // namespace semantic_vision

@@ -1,0 +1,25 @@
+// Which SIMD families this compiler can target, and how a function asks for one without raising the whole build's ISA.
+#ifndef SEMANTIC_VISION_KERNELS_PLATFORM_H_
+#define SEMANTIC_VISION_KERNELS_PLATFORM_H_
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define SEMANTIC_VISION_HAS_AVX2 1
+#else
+#define SEMANTIC_VISION_HAS_AVX2 0
+#endif
+
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define SEMANTIC_VISION_HAS_NEON 1
+#else
+#define SEMANTIC_VISION_HAS_NEON 0
+#endif
+
+// Per function rather than per file: a file built with -mavx2 may leave AVX2 copies of inline library functions in the
+// binary, and the linker may pick those for code that runs on older CPUs. MSVC needs no switch to use intrinsics.
+#if SEMANTIC_VISION_HAS_AVX2 && !defined(_MSC_VER)
+#define SEMANTIC_VISION_TARGET_AVX2 __attribute__((target("avx2")))
+#else
+#define SEMANTIC_VISION_TARGET_AVX2
+#endif
+
+#endif  // SEMANTIC_VISION_KERNELS_PLATFORM_H_

@@ -1,0 +1,189 @@
+// Stage 1, bytes enter: every kind of ImageInput becomes a private copy in shared memory, checked and hashed.
+import { isAnyArrayBuffer, isUint8Array } from 'node:util/types';
+import { VisionError, describe, expectedButReceived } from './errors.js';
+import { readHeader, tooManyPixels } from './image/header.js';
+import { openFile, type OpenedFile } from './input-file.js';
+import type { Hasher } from './pool/hasher.js';
+import type { ImageJob, PixelsJob } from './pool/protocol.js';
+import type { ImageInput, RawImage } from './types.js';
+
+/** What of the options concerns this stage. */
+export interface InputLimits {
+  limitInputBytes: number;
+  limitInputPixels: number;
+  autoOrient: boolean;
+}
+
+/** An input whose bytes are ours. */
+export interface LoadedInput {
+  /** See {@link ImageEmbedding.imageHash}. */
+  hash: string;
+  /**
+   * Checks the header and makes the job for a worker; called when the cache does not know the hash.
+   * @throws `UNSUPPORTED_FORMAT`, `DECODE_FAILED`, `TOO_MANY_PIXELS`
+   */
+  toJob: () => ImageJob | PixelsJob;
+}
+
+// Up to here a copy takes 2 to 3 ms at most and is made before the call returns; larger ones let the event loop run
+// after each such slice.
+const SLICE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Reads, copies and hashes an input.
+ * @param input - path, file URL, bytes, Blob or pixels
+ * @param limits - bounds
+ * @param hasher - hashes off the event loop where it would take long
+ * @returns the loaded input
+ * @throws `INVALID_ARGUMENT`, `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INPUT_EMPTY`, `TOO_MANY_BYTES`, `TOO_MANY_PIXELS`
+ */
+export async function loadInput(
+  input: ImageInput,
+  limits: InputLimits,
+  hasher: Hasher,
+): Promise<LoadedInput> {
+  if (isRawImage(input)) return loadPixels(input, limits, hasher);
+  const bytes = await readBytes(input, limits.limitInputBytes);
+  const hash = await hasher.bytes(bytes);
+  return {
+    hash,
+    toJob: () => ({ kind: 'image', bytes, ...readHeader(bytes, limits.limitInputPixels, limits.autoOrient) }),
+  };
+}
+
+async function loadPixels(image: RawImage, limits: InputLimits, hasher: Hasher): Promise<LoadedInput> {
+  const { width, height, channels } = image;
+  checkPixels(image, limits.limitInputPixels);
+  const data = await copyShared(image.data);
+  const hash = await hasher.bytes(data, `raw:${width}x${height}x${channels}\n`);
+  return { hash, toJob: () => ({ kind: 'pixels', data, width, height, channels }) };
+}
+
+/**
+ * Whether a value is meant as decoded pixels.
+ * @param input - anything
+ * @returns true for a plain object with a `data` key
+ */
+function isRawImage(input: unknown): input is RawImage {
+  return typeof input === 'object' && input !== null && !ArrayBuffer.isView(input) && 'data' in input;
+}
+
+function checkPixels(image: RawImage, limitInputPixels: number): void {
+  const { data, width, height, channels } = image as { [K in keyof RawImage]: unknown };
+  for (const [name, value] of Object.entries({ width, height })) {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) {
+      throw new VisionError(
+        'INVALID_ARGUMENT',
+        expectedButReceived(`image.${name}`, 'a positive integer', value),
+      );
+    }
+  }
+  if (channels !== 3 && channels !== 4) {
+    throw new VisionError('INVALID_ARGUMENT', expectedButReceived('image.channels', '3 or 4', channels));
+  }
+  if (!isUint8Array(data) && !(data instanceof Uint8ClampedArray)) {
+    throw new VisionError('INVALID_ARGUMENT', expectedButReceived('image.data', 'a Uint8Array', data));
+  }
+  const pixels = image.width * image.height;
+  if (pixels > limitInputPixels) throw tooManyPixels(image.width, image.height, limitInputPixels);
+  if (data.length !== pixels * channels) {
+    throw new VisionError(
+      'INVALID_ARGUMENT',
+      `Expected ${pixels * channels} bytes (width ${image.width} x height ${image.height} x channels ${channels}) ` +
+        `for image.data but received ${data.length}. Rows must not be padded.`,
+    );
+  }
+}
+
+async function readBytes(input: Exclude<ImageInput, RawImage>, limit: number): Promise<Uint8Array> {
+  if (typeof input === 'string' || input instanceof URL) return readFileBytes(await openFile(input), limit);
+  if (input instanceof Blob) {
+    checkSize(input.size, limit, 'the Blob');
+    return collect(input.stream(), input.size);
+  }
+  const view = isAnyArrayBuffer(input) ? viewOf(input) : (input as unknown);
+  if (!isUint8Array(view)) {
+    throw new VisionError(
+      'INVALID_ARGUMENT',
+      expectedButReceived(
+        'image',
+        'a path, a file: URL, a Buffer, Uint8Array, ArrayBuffer or Blob with an encoded image, or { data, width, height, channels }',
+        input,
+      ),
+    );
+  }
+  checkSize(view.length, limit, describe(input));
+  return copyShared(view);
+}
+
+function viewOf(buffer: ArrayBufferLike): Uint8Array {
+  try {
+    return new Uint8Array(buffer);
+  } catch (cause) {
+    throw new VisionError(
+      'INVALID_ARGUMENT',
+      'Expected an ArrayBuffer for image but received one that is detached.',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+async function readFileBytes(file: OpenedFile, limit: number): Promise<Uint8Array> {
+  try {
+    checkSize(file.size, limit, file.name);
+    const bytes = shared(file.size);
+    await file.readInto(bytes);
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+function checkSize(size: number, limit: number, what: string): void {
+  if (size === 0) {
+    throw new VisionError('INPUT_EMPTY', `Expected an encoded image but ${what} holds zero bytes.`);
+  }
+  if (size > limit) {
+    throw new VisionError(
+      'TOO_MANY_BYTES',
+      `Expected at most ${limit} bytes (option "limitInputBytes") but ${what} holds ${size}. ` +
+        'Raise the limit if you trust the source.',
+    );
+  }
+}
+
+// Shared memory reaches the hashing thread and the worker without another copy.
+function shared(size: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(size));
+}
+
+async function copyShared(source: Uint8Array | Uint8ClampedArray): Promise<Uint8Array> {
+  const copy = shared(source.length);
+  for (let start = 0; start < copy.length; start += SLICE_BYTES) {
+    if (start > 0) await new Promise(setImmediate);
+    if (source.length !== copy.length) {
+      throw new VisionError(
+        'INVALID_ARGUMENT',
+        'The buffer was transferred away or resized while it was being read. Keep it until the promise settles.',
+      );
+    }
+    copy.set(source.subarray(start, start + SLICE_BYTES), start);
+  }
+  return copy;
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
+  const bytes = shared(size);
+  let offset = 0;
+  try {
+    for await (const chunk of chunks) {
+      bytes.set(chunk, offset);
+      offset += chunk.length;
+    }
+  } catch (cause) {
+    throw new VisionError('INPUT_UNREADABLE', 'The Blob could not be read.', { cause });
+  }
+  return bytes;
+}

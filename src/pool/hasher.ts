@@ -1,0 +1,64 @@
+// SHA-256 that never holds up the event loop: small inputs at once, large ones and files in a thread of their own.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { Piscina } from 'piscina';
+import { VisionError, messageOf } from '../errors.js';
+import { packageRoot } from '../package-root.js';
+import type { HashJob, HashReply } from './hash-worker.js';
+
+// 256 KiB take about 0.2 ms where the CPU has SHA instructions: less than the way to another thread and back.
+const INLINE_BYTES = 256 * 1024;
+const IDLE_MS = 10_000;
+
+/** Hashes bytes and files; its thread starts when first needed and ends when idle. */
+export class Hasher {
+  #piscina: Piscina<HashJob, HashReply> | undefined;
+
+  /**
+   * SHA-256 of a prefix followed by bytes.
+   * @param bytes - for more than 256 KiB they must be backed by a SharedArrayBuffer, or they are copied
+   * @param prefix - text that goes before them
+   * @returns lower-case hex
+   * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly
+   */
+  async bytes(bytes: Uint8Array, prefix = ''): Promise<string> {
+    if (bytes.length <= INLINE_BYTES) {
+      return createHash('sha256').update(prefix).update(bytes).digest('hex');
+    }
+    const reply = await this.#run({ prefix, bytes });
+    if (!reply.ok) throw new VisionError('WORKER_FAILED', `Hashing failed: ${reply.message}`);
+    return reply.sha256;
+  }
+
+  /**
+   * SHA-256 and size of a file.
+   * @param path - the file
+   * @returns the reply; a file that cannot be read is a reply too
+   * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly
+   */
+  async file(path: string): Promise<HashReply> {
+    return this.#run({ path });
+  }
+
+  /** Ends the thread. */
+  async close(): Promise<void> {
+    await this.#piscina?.destroy();
+  }
+
+  async #run(job: HashJob): Promise<HashReply> {
+    this.#piscina ??= new Piscina<HashJob, HashReply>({
+      filename: join(packageRoot(), 'dist', 'esm', 'pool', 'hash-worker.js'),
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: IDLE_MS,
+      execArgv: [],
+    });
+    try {
+      return await this.#piscina.run(job);
+    } catch (cause) {
+      throw new VisionError('WORKER_FAILED', `The hashing thread failed: ${messageOf(cause)}. Retry.`, {
+        cause,
+      });
+    }
+  }
+}

@@ -1,0 +1,216 @@
+// The worker pool: a bounded queue with lanes and cancellation in front of piscina, which only this file imports.
+import { join } from 'node:path';
+import { Piscina } from 'piscina';
+import { VisionError, messageOf } from '../errors.js';
+import { packageRoot } from '../package-root.js';
+import type { Priority } from '../types.js';
+import type {
+  Done,
+  Embedded,
+  Failure,
+  ImageJob,
+  Job,
+  PixelsJob,
+  ReplyTo,
+  TextJob,
+  WorkerConfig,
+} from './protocol.js';
+import { LaneQueue } from './queue.js';
+
+/** A job that waits or runs. */
+type EmbedJob = ImageJob | PixelsJob | TextJob;
+
+interface Waiting {
+  readonly job: EmbedJob;
+  readonly resolve: (reply: Embedded) => void;
+  readonly reject: (error: VisionError) => void;
+}
+
+/** A submitted job: its result, and the two things that can still be done about it. */
+export interface Submission {
+  /** Rejects with the failure's code, or `ABORTED`, `WORKER_FAILED`. */
+  result: Promise<Embedded>;
+  /** Moves it to the interactive lane if it still waits. */
+  promote: () => void;
+  /** Drops it if it still waits, and says whether it did: its result then never settles. A run cannot be interrupted. */
+  cancel: () => boolean;
+}
+
+/** Options of {@link WorkerPool.start}. */
+export interface PoolOptions {
+  workers: number;
+  maxQueue: number;
+  config: WorkerConfig;
+}
+
+/** `workers` threads, each with sessions of its own; at most one job a worker, the rest waits here. */
+export class WorkerPool {
+  readonly #piscina: Piscina;
+  readonly #workers: number;
+  readonly #maxQueue: number;
+  readonly #queue = new LaneQueue<Waiting>();
+  #running = 0;
+  #failures = 0;
+  #closing = false;
+  #idle: (() => void) | undefined;
+  /** Length of the model's vectors. */
+  readonly dimensions: number;
+
+  private constructor(piscina: Piscina, options: PoolOptions, dimensions: number) {
+    this.#piscina = piscina;
+    this.#workers = options.workers;
+    this.#maxQueue = options.maxQueue;
+    this.dimensions = dimensions;
+  }
+
+  /**
+   * Starts the workers, opens the image session in each and runs it once.
+   * @param options - pool options
+   * @returns the pool, ready for work
+   * @throws `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
+   */
+  static async start(options: PoolOptions): Promise<WorkerPool> {
+    const piscina = new Piscina({
+      filename: join(packageRoot(), 'dist', 'esm', 'pool', 'worker.js'),
+      minThreads: options.workers,
+      maxThreads: options.workers,
+      concurrentTasksPerWorker: 1,
+      workerData: options.config,
+      // Preloads and inspectors of the main program (--import, --inspect-brk) have no business in a worker.
+      execArgv: [],
+    });
+    // An idle worker that dies has no job to fail; without a listener the event would end the process.
+    piscina.on('error', () => undefined);
+    try {
+      const [first] = await everyWorker(piscina, options.workers, { kind: 'warm' });
+      return new WorkerPool(piscina, options, (first as Done).dimensions);
+    } catch (error) {
+      await piscina.destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Gauges for {@link VisionStats}.
+   * @returns what waits, what runs, and how many workers died so far
+   */
+  stats(): { interactive: number; bulk: number; running: number; failures: number } {
+    return {
+      interactive: this.#queue.sizeOf('interactive'),
+      bulk: this.#queue.sizeOf('bulk'),
+      running: this.#running,
+      failures: this.#failures,
+    };
+  }
+
+  /**
+   * Hands in a job.
+   * @param job - image, pixels or text
+   * @param priority - its lane
+   * @param bounded - whether `maxQueue` applies; streams, which bound themselves, are exempt
+   * @returns the submission
+   * @throws `QUEUE_FULL` when `maxQueue` jobs wait already, `CLOSED` after {@link WorkerPool.close}
+   */
+  submit(job: EmbedJob, priority: Priority, bounded: boolean): Submission {
+    if (this.#closing)
+      throw new VisionError('CLOSED', 'The pool has been closed: create a new SemanticVision.');
+    if (bounded && this.#running >= this.#workers && this.#queue.size >= this.#maxQueue) {
+      throw new VisionError(
+        'QUEUE_FULL',
+        `Expected at most ${this.#maxQueue} waiting requests (option "maxQueue") but one more came. ` +
+          'Slow down, retry later, raise maxQueue, or use embedImages, which waits.',
+      );
+    }
+    const { promise, resolve, reject } = deferred<Embedded>();
+    const waiting: Waiting = { job, resolve, reject };
+    this.#queue.push(waiting, priority);
+    this.#dispatch();
+    return {
+      result: promise,
+      promote: () => this.#queue.promote(waiting),
+      cancel: () => {
+        const removed = this.#queue.remove(waiting);
+        if (removed) this.#settled();
+        return removed;
+      },
+    };
+  }
+
+  /** Refuses new jobs, lets everything handed in finish, then frees the sessions and ends the threads. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#running > 0 || this.#queue.size > 0) {
+      await new Promise<void>((resolve) => (this.#idle = resolve));
+    }
+    // Sessions hold native memory that a terminated thread would not give back. One that fails to is ended anyway.
+    await everyWorker(this.#piscina, this.#workers, { kind: 'dispose' }).catch(() => undefined);
+    await this.#piscina.destroy();
+  }
+
+  #dispatch(): void {
+    while (this.#running < this.#workers) {
+      const waiting = this.#queue.shift();
+      if (waiting === undefined) return;
+      this.#running++;
+      void this.#run(waiting);
+    }
+  }
+
+  async #run({ job, resolve, reject }: Waiting): Promise<void> {
+    try {
+      resolve(await ask(this.#piscina, job, () => this.#failures++));
+    } catch (error) {
+      reject(error as VisionError);
+    } finally {
+      this.#running--;
+      this.#dispatch();
+      this.#settled();
+    }
+  }
+
+  #settled(): void {
+    if (this.#running === 0 && this.#queue.size === 0) this.#idle?.();
+  }
+}
+
+/**
+ * Gives the same job to every worker at once. A worker takes one job at a time and piscina prefers idle ones, so as
+ * many jobs as there are idle workers reach each of them.
+ * @param piscina - the pool
+ * @param workers - how many it has
+ * @param job - what to do
+ * @returns the replies
+ */
+async function everyWorker(piscina: Piscina, workers: number, job: Job): Promise<unknown[]> {
+  return Promise.all(Array.from({ length: workers }, () => ask(piscina, job)));
+}
+
+async function ask<J extends Job>(
+  piscina: Piscina,
+  job: J,
+  onDeath?: () => void,
+): Promise<Exclude<ReplyTo<J>, Failure>> {
+  let reply: ReplyTo<J>;
+  try {
+    reply = (await piscina.run(job)) as ReplyTo<J>;
+  } catch (cause) {
+    onDeath?.();
+    throw new VisionError(
+      'WORKER_FAILED',
+      `A worker thread ended under its request: ${messageOf(cause)}. It is being replaced; the request can be retried.`,
+      { cause },
+    );
+  }
+  if (!reply.ok) throw new VisionError(reply.code, reply.message);
+  return reply as Exclude<ReplyTo<J>, Failure>;
+}
+
+function deferred<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: VisionError) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,97 @@
+// What the caller's thread and the workers say to each other: plain data, shapes named once.
+import type { VisionErrorCode } from '../errors.js';
+import type { PreprocessConfig } from '../image/preprocess-config.js';
+
+/** All a worker needs to know; it arrives as `workerData`. */
+export interface WorkerConfig {
+  /** Path of the image tower. */
+  visionModel: string;
+  /** The text tower, if the model has one; opened on the first text. */
+  text: TextTower | undefined;
+  /** How images become tensors. */
+  preprocess: PreprocessConfig;
+  /** Options of every session, complete. */
+  sessionOptions: Record<string, unknown>;
+  /** Turn images upright by their EXIF orientation. */
+  autoOrient: boolean;
+  /** Most pixels that an image may have after resizing, before the crop. */
+  limitInputPixels: number;
+}
+
+/** Files and limits of the text tower. */
+export interface TextTower {
+  /** Path of the ONNX file. */
+  model: string;
+  /** Path of `tokenizer.json`. */
+  tokenizer: string;
+  /** Path of `tokenizer_config.json`. */
+  tokenizerConfig: string;
+  /** Most tokens. */
+  maxLength: number;
+}
+
+/** Encoded bytes, with what the header said. */
+export interface ImageJob {
+  kind: 'image';
+  bytes: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** Decoded pixels. */
+export interface PixelsJob {
+  kind: 'pixels';
+  data: Uint8Array;
+  width: number;
+  height: number;
+  channels: 3 | 4;
+}
+
+/** One text. */
+export interface TextJob {
+  kind: 'text';
+  text: string;
+}
+
+/** Opens the image session and runs it once. */
+export interface WarmJob {
+  kind: 'warm';
+}
+
+/** Releases the sessions; the worker is terminated next. */
+export interface DisposeJob {
+  kind: 'dispose';
+}
+
+/** Everything that can be asked of a worker. */
+export type Job = ImageJob | PixelsJob | TextJob | WarmJob | DisposeJob;
+
+/** ms spent in each stage of one image. */
+export interface StageTimes {
+  decode: number;
+  preprocess: number;
+  inference: number;
+}
+
+/** A failure as data: an error's class and code do not survive the way between threads. */
+export interface Failure {
+  ok: false;
+  code: VisionErrorCode;
+  message: string;
+}
+
+/** An embedding; `times` is there for images only. */
+export interface Embedded {
+  ok: true;
+  vector: Float32Array;
+  times?: StageTimes;
+}
+
+/** Answer to {@link WarmJob} and {@link DisposeJob}. */
+export interface Done {
+  ok: true;
+  dimensions: number;
+}
+
+/** The answer that belongs to a job. */
+export type ReplyTo<J extends Job> = (J extends WarmJob | DisposeJob ? Done : Embedded) | Failure;

@@ -1,0 +1,102 @@
+// What runs in every worker thread: its own sessions and buffers, one job at a time, answers as plain data.
+import { workerData } from 'node:worker_threads';
+import { VisionError, messageOf } from '../errors.js';
+import { Preprocessor } from '../image/preprocess.js';
+import { l2Normalize } from '../inference/postprocess.js';
+import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js';
+import { TextEncoder } from '../inference/tokenizer.js';
+import type { Done, Embedded, Failure, ImageJob, Job, PixelsJob, TextJob, WorkerConfig } from './protocol.js';
+
+const config = workerData as WorkerConfig;
+const preprocessor = new Preprocessor(config.preprocess, config);
+const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
+// Opened once and kept; a failed opening is kept as well, it would fail again.
+let vision: Promise<TowerSession> | undefined;
+let text: Promise<{ session: TowerSession; encoder: TextEncoder }> | undefined;
+
+function openVision(): Promise<TowerSession> {
+  return (vision ??= TowerSession.open(config.visionModel, 'pixel_values', config.sessionOptions));
+}
+
+function openText(): Promise<{ session: TowerSession; encoder: TextEncoder }> {
+  const tower = config.text;
+  if (tower === undefined)
+    throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
+  return (text ??= Promise.all([
+    TowerSession.open(tower.model, 'input_ids', config.sessionOptions),
+    TextEncoder.open(tower),
+  ]).then(([session, encoder]) => ({ session, encoder })));
+}
+
+async function warm(): Promise<Done> {
+  preprocessor.tensor.fill(0);
+  const output = await (await openVision()).run(tensor);
+  return { ok: true, dimensions: output.length };
+}
+
+async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
+  const session = await openVision();
+  const start = performance.now();
+  const [pixels, geometry] =
+    job.kind === 'image' ? preprocessor.decode(job.bytes, job.width, job.height) : preprocessor.resize(job);
+  const decoded = performance.now();
+  preprocessor.write(pixels, geometry);
+  const written = performance.now();
+  const vector = l2Normalize(await session.run(tensor));
+  if (vector === undefined) {
+    throw new VisionError('MODEL_INVALID', 'The model answered with a vector that is zero or not finite.');
+  }
+  const times = {
+    decode: decoded - start,
+    preprocess: written - decoded,
+    inference: performance.now() - written,
+  };
+  return { ok: true, vector, times };
+}
+
+async function embedText(job: TextJob): Promise<Embedded> {
+  const { session, encoder } = await openText();
+  const vector = l2Normalize(await session.run(tokenTensor(encoder.encode(job.text))));
+  if (vector === undefined) {
+    throw new VisionError(
+      'TEXT_NOT_UNDERSTOOD',
+      'The model knows no word of the text, so it has no embedding. Use plain English nouns with the bundled model, ' +
+        'or another model.',
+    );
+  }
+  return { ok: true, vector };
+}
+
+async function dispose(): Promise<Done> {
+  await (await vision)?.release();
+  await (await text)?.session.release();
+  return { ok: true, dimensions: 0 };
+}
+
+function answer(job: Job): Promise<Embedded | Done> {
+  switch (job.kind) {
+    case 'warm':
+      return warm();
+    case 'image':
+    case 'pixels':
+      return embedImage(job);
+    case 'text':
+      return embedText(job);
+    case 'dispose':
+      return dispose();
+  }
+}
+
+/**
+ * Does one job.
+ * @param job - what to do
+ * @returns the result, or a failure as data: it never rejects
+ */
+export default async function handle(job: Job): Promise<Embedded | Done | Failure> {
+  try {
+    return await answer(job);
+  } catch (error) {
+    const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
+    return { ok: false, code, message: messageOf(error) };
+  }
+}
