@@ -72,6 +72,7 @@ function versus(row: Row, reference: Row | undefined): string {
   if (row.unit !== 'ms' && row.unit !== 'images/s') return '';
   const [ours, theirs] = [judged(reference), judged(row)];
   const slower = row.unit === 'ms' ? theirs / ours : ours / theirs;
+  if (Math.abs(slower - 1) < 0.01) return 'equal';
   return slower >= 1 ? `${slower.toFixed(2)}x slower` : `${(1 / slower).toFixed(2)}x faster`;
 }
 

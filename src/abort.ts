@@ -1,4 +1,5 @@
 // AbortSignal as the library treats it: a rejection with code ABORTED, the signal's reason as its cause.
+import { setMaxListeners } from 'node:events';
 import { VisionError } from './errors.js';
 
 /**
@@ -24,6 +25,8 @@ export async function abortable<T>(
   onAbort?: () => void,
 ): Promise<T> {
   if (signal === undefined) return promise;
+  // Many requests may share one signal, each for as long as it runs: that is no leak to be warned of.
+  setMaxListeners(0, signal);
   return new Promise<T>((resolve, reject) => {
     const fire = () => {
       reject(aborted(signal));

@@ -7,11 +7,10 @@ import type { Hasher } from './pool/hasher.js';
 import type { ImageJob, PixelsJob } from './pool/protocol.js';
 import type { ImageInput, RawImage } from './types.js';
 
-/** What of the options concerns this stage. */
+/** Limits on what is read at all. */
 export interface InputLimits {
   limitInputBytes: number;
   limitInputPixels: number;
-  autoOrient: boolean;
 }
 
 /** An input whose bytes are ours. */
@@ -47,7 +46,7 @@ export async function loadInput(
   const hash = await hasher.bytes(bytes);
   return {
     hash,
-    toJob: () => ({ kind: 'image', bytes, ...readHeader(bytes, limits.limitInputPixels, limits.autoOrient) }),
+    toJob: () => ({ kind: 'image', bytes, header: readHeader(bytes, limits.limitInputPixels) }),
   };
 }
 

@@ -88,7 +88,6 @@ quality('of re-encoded, half-size and slightly cropped copies find their photo b
     const [first, second] = await vision.findSimilar(result.embedding, photos, 2);
     assert.is(first?.index, index, `${what} is nearer to ${photoNames[first!.index]}`);
     assert.ok(first!.similarity > second!.similarity, what);
-    assert.ok(first!.similarity > 0.8, `${what}: ${first!.similarity}`);
   }
   assert.is(i, copies.length);
 });

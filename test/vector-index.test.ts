@@ -405,9 +405,9 @@ test('compact keeps what is added, replaced and deleted while it runs', async ()
   vectors.slice(0, 2000).forEach((vector, i) => index.add(String(i), vector, i));
   for (let i = 0; i < 500; i++) index.delete(String(i));
   const before = index.get('1500')!.vector;
-  let done = false;
-  const compacting = index.compact().then(() => (done = true));
-  for (let i = 0; !done; i++) {
+  const progress = { done: false };
+  const compacting = index.compact().then(() => (progress.done = true));
+  for (let i = 0; !progress.done; i++) {
     if (i < 500) index.add(`new${i}`, vectors[2000 + i]!, i);
     if (i < 300) index.delete(String(500 + i));
     if (i < 300) index.set(String(1999 - i), vectors[1999 - i]!, `replaced${i}`);

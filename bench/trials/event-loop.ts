@@ -48,6 +48,7 @@ async function delayDuring(label: string, work: () => Promise<unknown>): Promise
   await sleep(20);
   monitor.disable();
   const at = (percentile: number) => monitor.percentile(percentile) / NS_PER_MS;
+  // The tail is what the rest of the process feels.
   const quarters = { value: at(50), p25: at(25), p75: at(75) };
   return { label, unit: 'ms', ...quarters, p99: at(99), max: monitor.max / NS_PER_MS, judgedBy: 'p99' };
 }

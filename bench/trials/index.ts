@@ -4,8 +4,9 @@ import { agreement } from './agreement.js';
 import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
 import { latency } from './latency.js';
+import { search } from './search.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
 
 /** All trials. */
-export const TRIALS: readonly Trial[] = [agreement, latency, throughput, cacheHit, eventLoop, stages];
+export const TRIALS: readonly Trial[] = [agreement, latency, throughput, cacheHit, eventLoop, stages, search];

@@ -1,6 +1,8 @@
 // Encoded bytes to pixels of the wanted size; the only file that imports @napi-rs/image.
 import { Transformer, type FastResizeFilter, type ResizeFit } from '@napi-rs/image';
 import { VisionError, messageOf } from '../errors.js';
+import type { Orientation } from './exif-orientation.js';
+import type { ImageFormat } from './header.js';
 import { jpegEndsProperly } from './jpeg-structure.js';
 
 /** Interleaved 8-bit pixels without padding between rows. */
@@ -20,21 +22,23 @@ const FILL: ResizeFit = 1;
 /**
  * Decodes an image and resizes it, ignoring its aspect ratio.
  * @param bytes - an encoded image
- * @param width - wanted pixels in a row
- * @param height - wanted rows
+ * @param format - its format
+ * @param orientation - how it must be turned first
+ * @param size - wanted size
+ * @param size.width - pixels in a row
+ * @param size.height - rows
  * @param resample - Pillow's number of the filter
- * @param autoOrient - turn upright by EXIF first
  * @returns RGBA pixels
  * @throws `DECODE_FAILED` when the bytes are damaged
  */
 export function decodeResized(
   bytes: Uint8Array,
-  width: number,
-  height: number,
+  format: ImageFormat,
+  orientation: Orientation,
+  size: { width: number; height: number },
   resample: 2 | 3,
-  autoOrient: boolean,
 ): Pixels {
-  if (isJpeg(bytes) && !jpegEndsProperly(bytes)) {
+  if (format === 'jpeg' && !jpegEndsProperly(bytes)) {
     throw new VisionError(
       'DECODE_FAILED',
       `Expected a complete JPEG but its ${bytes.length} bytes end before its end-of-image marker: it is truncated. ` +
@@ -43,13 +47,15 @@ export function decodeResized(
   }
   try {
     const image = new Transformer(bytes);
-    if (autoOrient) image.rotate();
-    return resized(image, width, height, resample);
+    // Without an argument it would find the orientation of JPEG and TIFF only.
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- its numbers are EXIF's
+    if (orientation !== 1) image.rotate(orientation);
+    return resized(image, size.width, size.height, resample);
   } catch (cause) {
     throw new VisionError(
       'DECODE_FAILED',
-      `The image cannot be decoded: ${messageOf(cause)}. Expected a complete JPEG, PNG, WebP, AVIF, TIFF or BMP file; ` +
-        'check that it was written or transferred in full.',
+      `The ${format.toUpperCase()} image cannot be decoded: ${messageOf(cause)}. It is damaged or truncated: check that ` +
+        'it was written or transferred in full.',
       { cause },
     );
   }
@@ -70,10 +76,6 @@ export function resizePixels(pixels: Pixels, width: number, height: number, resa
     height,
     resample,
   );
-}
-
-function isJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === 0xd8;
 }
 
 function resized(image: Transformer, width: number, height: number, resample: 2 | 3): Pixels {

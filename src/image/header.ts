@@ -1,54 +1,61 @@
-// Reads format and size from an image's first bytes, before anything is decoded.
+// Reads what must be known before any decoding from a file's header: format, size, orientation.
 import { imageSize } from 'image-size';
 import { VisionError, messageOf } from '../errors.js';
+import { readAvif } from './avif-header.js';
+import {
+  exifOrientation,
+  pngOrientation,
+  tiffOrientation,
+  webpOrientation,
+  type Orientation,
+} from './exif-orientation.js';
 
-// What the decoder can read. Active formats (SVG) are refused on purpose.
-const SUPPORTED = new Set(['jpg', 'png', 'webp', 'avif', 'tiff', 'bmp']);
+/** The formats that are decoded. Everything else, SVG and other active formats included, is refused by this list. */
+export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'bmp' | 'tiff' | 'avif';
+
+/** What the header says. */
+export interface ImageHeader {
+  format: ImageFormat;
+  /** Pixels in a row, as stored: before orientation. */
+  width: number;
+  /** Rows, as stored. */
+  height: number;
+  orientation: Orientation;
+}
+
 const SUPPORTED_NAMES = 'JPEG, PNG, WebP, AVIF, TIFF or BMP';
-// The shortest files of these formats have about 30 bytes; the library reads past the end of anything much shorter.
-const MIN_BYTES = 24;
-// EXIF orientations 5 to 8 swap the axes.
-const FIRST_TRANSPOSED = 5;
+// No camera writes thousands of segments before the picture; a hostile file can hold millions.
+const MAX_SEGMENTS = 4096;
 
 /**
- * Reads the header.
+ * Reads the header, in time linear in the file's size at worst.
  * @param bytes - an encoded image
  * @param limitInputPixels - most pixels allowed
- * @param autoOrient - whether the image will be turned upright
- * @returns width and height in pixels, as the header claims; upright if `autoOrient`
+ * @returns the header
  * @throws `UNSUPPORTED_FORMAT`, `DECODE_FAILED` for a damaged header, `TOO_MANY_PIXELS`
  */
-export function readHeader(
-  bytes: Uint8Array,
-  limitInputPixels: number,
-  autoOrient: boolean,
-): { width: number; height: number } {
-  let header;
-  if (bytes.length < MIN_BYTES) throw unknownFormat(bytes);
-  try {
-    // A Buffer over the same memory: the library slices what it is given at every step, and a Uint8Array would be copied.
-    header = imageSize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  } catch (cause) {
-    // The library tells the two cases apart by its message only.
-    const unknown = messageOf(cause).startsWith('unsupported file type');
-    if (unknown) throw unknownFormat(bytes, cause);
-    throw new VisionError('DECODE_FAILED', `The image's header is damaged: ${messageOf(cause)}.`, { cause });
-  }
-  const { type = 'unknown', width, height, orientation = 1 } = header;
-  if (!SUPPORTED.has(type)) {
+export function readHeader(bytes: Uint8Array, limitInputPixels: number): ImageHeader {
+  // A Buffer over the same memory: image-size slices what it is given, and a Uint8Array would be copied each time.
+  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const format = sniff(b);
+  if (format === undefined) {
+    const start = [...b.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     throw new VisionError(
       'UNSUPPORTED_FORMAT',
-      `Expected ${SUPPORTED_NAMES} but the image is ${type.toUpperCase()}. Convert it first.`,
+      `Expected ${SUPPORTED_NAMES} but the bytes begin with ${start}. Convert the image first.`,
     );
   }
-  if (!(width >= 1 && height >= 1)) {
-    throw new VisionError(
-      'DECODE_FAILED',
-      `The image's header claims a size of ${width} x ${height} pixels.`,
-    );
+  let header: ImageHeader | undefined;
+  try {
+    header = { format, ...read(b, format) };
+  } catch (cause) {
+    if (cause instanceof VisionError) throw cause;
+    throw damaged(format, messageOf(cause), cause);
   }
+  const { width, height } = header;
+  if (!(width > 0 && height > 0)) throw damaged(format, `it claims ${width} x ${height} pixels`);
   if (width * height > limitInputPixels) throw tooManyPixels(width, height, limitInputPixels);
-  return autoOrient && orientation >= FIRST_TRANSPOSED ? { width: height, height: width } : { width, height };
+  return header;
 }
 
 /**
@@ -72,14 +79,72 @@ export function tooManyPixels(
   );
 }
 
-function unknownFormat(bytes: Uint8Array, cause?: unknown): VisionError {
-  return new VisionError(
-    'UNSUPPORTED_FORMAT',
-    `Expected ${SUPPORTED_NAMES} but the bytes begin with ${firstBytes(bytes)}: no known image format.`,
-    { cause },
-  );
+function damaged(format: ImageFormat, why: string, cause?: unknown): VisionError {
+  return new VisionError('DECODE_FAILED', `The ${format.toUpperCase()} image's header is damaged: ${why}.`, {
+    cause,
+  });
 }
 
-function firstBytes(bytes: Uint8Array): string {
-  return [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+// image-size takes time quadratic in the number of JPEG segments and AVIF boxes (2 MB of boxes: 76 s), so those two are
+// read here. It gives the orientation of JPEG only.
+function read(b: Buffer, format: ImageFormat): Omit<ImageHeader, 'format'> {
+  if (format === 'jpeg') return readJpeg(b);
+  if (format === 'avif') {
+    const header = readAvif(b);
+    if (header === undefined) throw damaged('avif', 'it lacks image properties');
+    return header;
+  }
+  const { width, height } = imageSize(b);
+  return { width, height, orientation: ORIENTATION[format]?.(b) ?? 1 };
+}
+
+const ORIENTATION: Partial<Record<ImageFormat, (b: Buffer) => Orientation>> = {
+  png: pngOrientation,
+  webp: webpOrientation,
+  tiff: tiffOrientation,
+};
+
+// Content decides, never a file name.
+function sniff(b: Buffer): ImageFormat | undefined {
+  if (b.length < 12) return undefined;
+  if (b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff) return 'jpeg';
+  if (b.readUInt32BE(0) === 0x89504e47 && b.readUInt32BE(4) === 0x0d0a1a0a) return 'png';
+  const four = b.toString('latin1', 0, 4);
+  if (four === 'RIFF' && b.toString('latin1', 8, 12) === 'WEBP') return 'webp';
+  if (four === 'II*\0' || four === 'MM\0*' || four === 'II+\0' || four === 'MM\0+') return 'tiff'; // + is BigTIFF
+  if (four.startsWith('BM')) return 'bmp';
+  if (b.toString('latin1', 4, 12) === 'ftypavif') return 'avif'; // not `avis`: neither decoder reads image sequences
+  if (b.toString('latin1', 4, 8) === 'ftyp' && isCompatibleAvif(b)) return 'avif';
+  return undefined;
+}
+
+// `mif1` as major brand with `avif` among the compatible ones.
+function isCompatibleAvif(b: Buffer): boolean {
+  const end = Math.min(b.readUInt32BE(0), b.length, 256);
+  for (let p = 16; p + 4 <= end; p += 4)
+    if (b.toString('latin1', p, p + 4) === 'avif') return b.toString('latin1', 8, 12) === 'mif1';
+  return false;
+}
+
+// Walks the markers up to the frame header.
+function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
+  let orientation: Orientation = 1;
+  let p = 2;
+  for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
+    p = b.indexOf(0xff, p);
+    if (p < 0) break;
+    while (b[p] === 0xff) p++;
+    const code = b[p++];
+    if (code === undefined) break;
+    if (code === 0x00 || code === 0x01 || (code >= 0xd0 && code <= 0xd8)) continue;
+    if (code === 0xda || code === 0xd9) break; // a scan, or the end, before any frame header
+    const length = b.readUInt16BE(p);
+    const isFrame = code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
+    if (isFrame) return { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5), orientation };
+    if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0' && orientation === 1) {
+      orientation = exifOrientation(b.subarray(p + 8, p + length));
+    }
+    p += length;
+  }
+  throw damaged('jpeg', 'it lacks a frame header');
 }

@@ -1,8 +1,11 @@
 // Pixels to the tensor's own buffer: keeps that buffer, the constants and the resize geometry of one worker.
 import { normalizeInto } from './binding.js';
 import { decodeResized, resizePixels, type Pixels } from './decode.js';
-import { tooManyPixels } from './header.js';
+import { tooManyPixels, type ImageHeader } from './header.js';
 import { geometryOf, type Geometry, type PreprocessConfig } from './preprocess-config.js';
+
+// EXIF orientations 5 to 8 swap the axes.
+const FIRST_TRANSPOSED = 5;
 
 /** Fills one reused float32 NCHW buffer with one image after another. */
 export class Preprocessor {
@@ -42,21 +45,19 @@ export class Preprocessor {
   /**
    * Decodes and resizes an encoded image.
    * @param bytes - the encoded image
-   * @param width - upright width by its header
-   * @param height - upright height by its header
+   * @param header - what its header says
    * @returns pixels for {@link Preprocessor.write}
-   * @throws `DECODE_FAILED` when the bytes are damaged
+   * @throws `DECODE_FAILED` when the bytes are damaged, `TOO_MANY_PIXELS`
    */
-  decode(bytes: Uint8Array, width: number, height: number): [Pixels, Geometry] {
-    const geometry = this.#geometry(width, height);
-    const pixels = decodeResized(
-      bytes,
-      geometry.width,
-      geometry.height,
-      this.#config.resample,
-      this.#autoOrient,
-    );
-    return [pixels, geometry];
+  decode(bytes: Uint8Array, header: ImageHeader): [Pixels, Geometry] {
+    // The reference turns TIFF upright while it decodes, whatever is asked of it.
+    const orientation = this.#autoOrient || header.format === 'tiff' ? header.orientation : 1;
+    const transposed = orientation >= FIRST_TRANSPOSED;
+    const geometry = transposed
+      ? this.#geometry(header.height, header.width)
+      : this.#geometry(header.width, header.height);
+    const { resample } = this.#config;
+    return [decodeResized(bytes, header.format, orientation, geometry, resample), geometry];
   }
 
   /**

@@ -15,7 +15,7 @@ export interface Expectations {
 }
 
 // How often another process may replace the stored index under our hands before we give up.
-const ATTEMPTS = 5;
+const ATTEMPTS = 20;
 
 /**
  * Loads the index stored in a folder.
@@ -38,7 +38,8 @@ export async function loadContents(
       // Another process that saves removes the files we were about to read; its manifest names the new ones.
       const next = await readManifest(folder);
       if (next.graph.name === manifest.graph.name || attempt === ATTEMPTS) {
-        throw corrupt(error.path, 'the file that the manifest names', 'nothing', error);
+        const times = attempt === 1 ? 'nothing' : `nothing, ${attempt} times in a row, as others kept saving`;
+        throw corrupt(error.path, 'the file that the manifest names', times, error);
       }
       manifest = next;
     }

@@ -75,6 +75,9 @@ export class WorkerPool {
       minThreads: options.workers,
       maxThreads: options.workers,
       concurrentTasksPerWorker: 1,
+      // A worker that waits for its next job inside Atomics.wait never runs the finalizers by which the decoder frees its
+      // memory: 40 photos of 12 megapixels took 3 GB that way, 0.4 GB without.
+      atomics: 'disabled',
       workerData: options.config,
       // Preloads and inspectors of the main program (--import, --inspect-brk) have no business in a worker.
       execArgv: [],

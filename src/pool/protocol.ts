@@ -1,5 +1,6 @@
 // What the caller's thread and the workers say to each other: plain data, shapes named once.
 import type { VisionErrorCode } from '../errors.js';
+import type { ImageHeader } from '../image/header.js';
 import type { PreprocessConfig } from '../image/preprocess-config.js';
 
 /** All a worker needs to know; it arrives as `workerData`. */
@@ -34,8 +35,7 @@ export interface TextTower {
 export interface ImageJob {
   kind: 'image';
   bytes: Uint8Array;
-  width: number;
-  height: number;
+  header: ImageHeader;
 }
 
 /** Decoded pixels. */

@@ -38,7 +38,7 @@ async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
   const session = await openVision();
   const start = performance.now();
   const [pixels, geometry] =
-    job.kind === 'image' ? preprocessor.decode(job.bytes, job.width, job.height) : preprocessor.resize(job);
+    job.kind === 'image' ? preprocessor.decode(job.bytes, job.header) : preprocessor.resize(job);
   const decoded = performance.now();
   preprocessor.write(pixels, geometry);
   const written = performance.now();

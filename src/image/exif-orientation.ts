@@ -1,0 +1,71 @@
+// Finds the EXIF orientation in the formats that carry one. Damaged metadata is no reason to refuse an image: it counts as 1.
+
+/**
+ * How the stored pixels must be turned to stand upright, as EXIF numbers it: 1 as stored, 6 a quarter turn clockwise,
+ * 5 to 8 swap width and height.
+ */
+export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+// A chunk takes 8 bytes at least: hostile files could hold millions. No writer comes near this many.
+const MAX_CHUNKS = 65_536;
+
+/**
+ * Orientation of a PNG: its eXIf chunk, which may stand before or behind the pixels.
+ * @param b - the file
+ * @returns the orientation
+ */
+export function pngOrientation(b: Buffer): Orientation {
+  for (let p = 8, chunks = 0; p + 8 <= b.length && chunks < MAX_CHUNKS; chunks++) {
+    const length = b.readUInt32BE(p);
+    if (b.readUInt32BE(p + 4) === 0x65584966) return exifOrientation(b.subarray(p + 8, p + 8 + length));
+    p += 12 + length;
+  }
+  return 1;
+}
+
+/**
+ * Orientation of a WebP: its EXIF chunk, with or without the prefix that belongs to JPEG.
+ * @param b - the file
+ * @returns the orientation
+ */
+export function webpOrientation(b: Buffer): Orientation {
+  if (b.toString('latin1', 12, 16) !== 'VP8X') return 1; // only the extended format holds metadata
+  for (let p = 12, chunks = 0; p + 8 <= b.length && chunks < MAX_CHUNKS; chunks++) {
+    const length = b.readUInt32LE(p + 4);
+    if (b.toString('latin1', p, p + 4) === 'EXIF') {
+      const exif = b.subarray(p + 8, p + 8 + length);
+      return exifOrientation(exif.toString('latin1', 0, 6) === 'Exif\0\0' ? exif.subarray(6) : exif);
+    }
+    p += 8 + length + (length & 1);
+  }
+  return 1;
+}
+
+/**
+ * Orientation of a TIFF, whose own structure is that of EXIF. BigTIFF's is not.
+ * @param b - the file
+ * @returns the orientation
+ */
+export function tiffOrientation(b: Buffer): Orientation {
+  return b[2] === 0x2b || b[3] === 0x2b ? 1 : exifOrientation(b);
+}
+
+/**
+ * Tag 0x0112 of the first directory of a TIFF structure, which is what EXIF data is.
+ * @param t - the EXIF data, without prefix
+ * @returns the orientation
+ */
+export function exifOrientation(t: Buffer): Orientation {
+  if (t.length < 14) return 1;
+  const little = t[0] === 0x49;
+  const u16 = (at: number): number => (little ? t.readUInt16LE(at) : t.readUInt16BE(at));
+  const directory = little ? t.readUInt32LE(4) : t.readUInt32BE(4);
+  if (directory + 2 > t.length) return 1;
+  const last = Math.min(directory + 2 + 12 * u16(directory), t.length - 11);
+  for (let entry = directory + 2; entry < last; entry += 12) {
+    if (u16(entry) !== 0x0112) continue;
+    const value = u16(entry + 2) === 4 && !little ? u16(entry + 10) : u16(entry + 8); // SHORT, or LONG from careless writers
+    return value >= 1 && value <= 8 ? (value as Orientation) : 1;
+  }
+  return 1;
+}
