@@ -1,24 +1,24 @@
 // npm run bench: runs each trial for each subject in a fresh process, in alternating rounds, and prints the tables.
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runQuietRound, runRound, type Round } from './child.js';
 import { describeMachine, load } from './machine.js';
 import { combine, table, type Row } from './report.js';
-import type { Figure, Trial } from './trial.js';
+import type { Trial } from './trial.js';
 import { TRIALS } from './trials/index.js';
 
-const USAGE = `Usage: npm run bench -- [--quick] [--json] [PATTERN...]
-  PATTERN  runs the trials whose name contains it: ${TRIALS.map(({ name }) => name).join(', ')}
-  --quick  one round and few repetitions: to see that it works, not to quote
-  --json   prints one JSON object instead of tables
+const USAGE = `Usage: npm run bench -- [--quick] [--patient] [--json] [PATTERN...]
+  PATTERN    runs the trials whose name contains it: ${TRIALS.map(({ name }) => name).join(', ')}
+  --quick    one round and few repetitions: to see that it works, not to quote
+  --patient  waits until the machine is quiet, and repeats rounds that other processes disturbed
+  --json     prints one JSON object instead of tables
 `;
 const ROUNDS = 3;
-const CHILD = fileURLToPath(new URL('run-trial.ts', import.meta.url));
 
 const { values: options, positionals: patterns } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
+    patient: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -45,11 +45,14 @@ say(
     .join(', '),
 );
 say(`Load before the start ${startLoad.toFixed(2)}${startLoad > 0.5 ? ': the machine is not idle' : ''}`);
-say('Medians are medians of the rounds; "rounds" is the range of their medians.');
+say(
+  'Each number is the median of the rounds; "rounds" is the range of their medians; "others" is the share of the',
+);
+say('CPU time that other processes took: with a "!" do not quote the row.');
 
 const results: { trial: string; about: string; rows: Row[] }[] = [];
 for (const trial of chosen) {
-  const rows = runTrial(trial);
+  const rows = await runTrial(trial);
   results.push({ trial: trial.name, about: trial.about, rows });
   say(table(trial, rows));
 }
@@ -61,21 +64,11 @@ if (options.json) {
 }
 
 // Alternating: a disturbance of the machine hits all subjects, not one.
-function runTrial(trial: Trial): Row[] {
-  const rounds = new Map(trial.subjects.map((subject) => [subject, [] as Figure[][]]));
+async function runTrial(trial: Trial): Promise<Row[]> {
+  const run = options.patient ? runQuietRound : runRound;
+  const rounds = new Map(trial.subjects.map((subject) => [subject, [] as Round[]]));
   for (let round = 0; round < (options.quick ? 1 : ROUNDS); round++) {
-    for (const [subject, figures] of rounds) figures.push(runOnce(trial.name, subject));
+    for (const [subject, done] of rounds) done.push(await run(trial.name, subject, options.quick));
   }
-  return [...rounds].flatMap(([subject, figures]) => combine(subject, figures));
-}
-
-function runOnce(trial: string, subject: string): Figure[] {
-  const effort = options.quick ? 'quick' : 'full';
-  const { stdout, status } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, trial, subject, effort], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`Trial "${trial}" failed for "${subject}": its error is printed above.`);
-  // The last line: a library may have printed before it.
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Figure[];
+  return [...rounds].flatMap(([subject, done]) => combine(subject, done));
 }

@@ -1,4 +1,5 @@
 // Figures of several rounds to one row each, and rows to a table that a person can read.
+import { DISTURBED, type Round } from './child.js';
 import { quantile } from './measure.js';
 import type { Figure, Trial } from './trial.js';
 
@@ -7,6 +8,8 @@ export interface Row extends Figure {
   subject: string;
   /** The `value` of each round. */
   rounds: number[];
+  /** Share of the machine's CPU time that other processes used, 0 to 1. */
+  others: number;
 }
 
 const NUMBERS = ['value', 'p25', 'p75', 'p99', 'max'] as const;
@@ -14,13 +17,17 @@ const NUMBERS = ['value', 'p25', 'p75', 'p99', 'max'] as const;
 /**
  * Takes the median of each number across the rounds.
  * @param subject - whose figures they are
- * @param rounds - the figures of each round
+ * @param rounds - what each round gave
  * @returns one row a label
  */
-export function combine(subject: string, rounds: readonly Figure[][]): Row[] {
-  return (rounds[0] ?? []).map((first, position) => {
-    const figures = rounds.map((figuresOfRound) => figuresOfRound[position]!);
-    const row: Row = { ...first, subject, rounds: figures.map((figure) => figure.value) };
+export function combine(subject: string, rounds: readonly Round[]): Row[] {
+  const others = quantile(
+    rounds.map((round) => round.others),
+    0.5,
+  );
+  return (rounds[0]?.figures ?? []).map((first, position) => {
+    const figures = rounds.map((round) => round.figures[position]!);
+    const row: Row = { ...first, subject, others, rounds: figures.map((figure) => figure.value) };
     for (const key of NUMBERS) {
       if (first[key] === undefined) continue;
       row[key] = quantile(
@@ -32,7 +39,7 @@ export function combine(subject: string, rounds: readonly Figure[][]): Row[] {
   });
 }
 
-const HEADER = ['', 'median', 'p25..p75', 'p99', 'max', 'rounds', ''];
+const HEADER = ['', 'median', 'p25..p75', 'p99', 'max', 'rounds', 'others', ''];
 
 /**
  * @param trial - what was measured
@@ -50,7 +57,7 @@ export function table(trial: Trial, rows: readonly Row[]): string {
 }
 
 function cells(row: Row, reference: Row | undefined): string[] {
-  const { subject, unit, value, p25, p75, p99, max, rounds } = row;
+  const { subject, unit, value, p25, p75, p99, max, rounds, others } = row;
   const range = (from: number | undefined, to: number | undefined) =>
     from === undefined || to === undefined ? '' : `${format(from)}..${format(to)}`;
   return [
@@ -60,6 +67,7 @@ function cells(row: Row, reference: Row | undefined): string[] {
     p99 === undefined ? '' : format(p99),
     max === undefined ? '' : format(max),
     rounds.length < 2 ? '' : range(Math.min(...rounds), Math.max(...rounds)),
+    `${(100 * others).toFixed(0)}%${others > DISTURBED ? '!' : ''}`,
     [versus(row, reference), verdict(row)].filter(Boolean).join(', '),
   ];
 }

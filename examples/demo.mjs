@@ -20,7 +20,9 @@ const ALIKE = 0.25;
 async function findImages(paths) {
   const found = [];
   for (const path of paths) {
-    if (!(await stat(path)).isDirectory()) {
+    const entry = await stat(path).catch(() => undefined);
+    if (entry === undefined) throw new Error(`Nothing exists at ${path}: give files or folders of images.`);
+    if (!entry.isDirectory()) {
       found.push(path);
       continue;
     }
@@ -44,9 +46,9 @@ async function alteredCopy(path) {
     .jpeg(60);
 }
 
-function show(query, results) {
+function show(query, results, alike = -1) {
   const shown = results.map(
-    ({ id, similarity }) => `${id} ${similarity.toFixed(2)}${similarity < ALIKE ? ' (unlike)' : ''}`,
+    ({ id, similarity }) => `${id} ${similarity.toFixed(2)}${similarity < alike ? ' (unlike)' : ''}`,
   );
   console.log(`  ${query.padEnd(24)} ${shown.join(', ')}`);
 }
@@ -113,6 +115,9 @@ async function main() {
 function ms(value) {
   return value >= 100 ? `${value.toFixed(0)} ms` : `${value.toPrecision(2)} ms`;
 }
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 main().catch((error) => {
   console.error(error instanceof VisionError ? `${error.code}: ${error.message}` : error.message);

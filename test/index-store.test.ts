@@ -1,6 +1,7 @@
 // The index on disk: what survives a save, what damage is noticed, and what is left after failures and kills.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -484,7 +485,7 @@ store('kill -9 in the middle of saves always leaves an index that loads', async 
   const folder = newFolder();
   for (let round = 0; round < 12; round++) {
     const child = spawnSaver(folder, 0, 0);
-    const exited = new Promise((resolve) => child.once('exit', resolve));
+    const exited = once(child, 'exit');
     // The first save of all must have happened; later rounds may be killed inside their first one.
     if (round === 0) await saves(child, 1);
     await new Promise((resolve) => setTimeout(resolve, 300 + round * 7.3));
@@ -511,7 +512,11 @@ store('two processes saving into one folder never mix, and it always loads', asy
     }
     assert.is(seen.size, 2);
   } finally {
-    for (const child of children) child.kill('SIGKILL');
+    // Awaited: one still running could make the folder again after the clean-up.
+    for (const child of children) {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    }
   }
   assert.ok(existsSync(join(folder, 'manifest.json')));
 });
