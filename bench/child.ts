@@ -11,8 +11,8 @@ const PROGRAM = fileURLToPath(new URL('run-trial.ts', import.meta.url));
 /** Above this share of the machine's CPU time, other processes disturb the figures. */
 export const DISTURBED = 0.05;
 const LOOK_MS = 2000;
-const ATTEMPTS = 8;
-const LOOKS = 20;
+const LOOKS = 30;
+const ATTEMPTS = 4;
 
 /** What the child prints. */
 export interface Report {
@@ -41,7 +41,8 @@ export async function runRound(trial: string, subject: string, quick: boolean): 
   const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, trial, subject, effort], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  const ended = once(child, 'exit') as Promise<[number | null]>;
+  const [output, [code]] = await Promise.all([text(child.stdout), ended]);
   if (code !== 0) throw new Error(`Trial "${trial}" failed for "${subject}": its error is printed above.`);
   // The last line: a library may have printed before it.
   const { figures, cpuMs } = JSON.parse(output.trimEnd().split('\n').at(-1)!) as Report;

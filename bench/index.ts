@@ -1,7 +1,7 @@
 // npm run bench: runs each trial for each subject in a fresh process, in alternating rounds, and prints the tables.
 import { parseArgs } from 'node:util';
 import { runQuietRound, runRound, type Round } from './child.js';
-import { describeMachine, load } from './machine.js';
+import { describeMachine } from './machine.js';
 import { combine, table, type Row } from './report.js';
 import type { Trial } from './trial.js';
 import { TRIALS } from './trials/index.js';
@@ -32,7 +32,6 @@ if (options.help || chosen.length === 0) {
 }
 
 const machine = describeMachine();
-const startLoad = load();
 const say = (text: string) => {
   if (!options.json) process.stdout.write(`${text}\n`);
 };
@@ -44,11 +43,10 @@ say(
     .map(([name, version]) => `${name} ${version}`)
     .join(', '),
 );
-say(`Load before the start ${startLoad.toFixed(2)}${startLoad > 0.5 ? ': the machine is not idle' : ''}`);
 say(
-  'Each number is the median of the rounds; "rounds" is the range of their medians; "others" is the share of the',
+  'Each number is the median of the rounds, "rounds" the range of their medians, "others" the share of the CPU',
 );
-say('CPU time that other processes took: with a "!" do not quote the row.');
+say('time that other processes took: "!" marks what they disturbed.');
 
 const results: { trial: string; about: string; rows: Row[] }[] = [];
 for (const trial of chosen) {
@@ -56,10 +54,8 @@ for (const trial of chosen) {
   results.push({ trial: trial.name, about: trial.about, rows });
   say(table(trial, rows));
 }
-const endLoad = load();
 if (options.json) {
-  const load = { start: startLoad, end: endLoad };
-  const report = { date: new Date().toISOString(), quick: options.quick, machine, load, trials: results };
+  const report = { date: new Date().toISOString(), quick: options.quick, machine, trials: results };
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 

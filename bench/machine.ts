@@ -1,6 +1,6 @@
 // Describes where and with what the figures were taken.
 import { readFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { ROOT } from './inputs.js';
 import { CPUS } from './subjects.js';
 
@@ -36,11 +36,6 @@ export function describeMachine(): Machine {
     platform: `${process.platform}-${process.arch}`,
     packages: Object.fromEntries([['semantic-vision', versionOf('.')] as const, ...versions]),
   };
-}
-
-/** @returns how many threads of the whole machine wanted to run over the last minute */
-export function load(): number {
-  return loadavg()[0]!;
 }
 
 function versionOf(folder: string): string {

@@ -5,6 +5,7 @@ export {
   type IndexSettings,
   type IndexSpace,
   type VectorIndexOptions,
+  type VectorInput,
 } from './index/vector-index.js';
 export type * from './index/types.js';
 export { VisionError, ERROR_CODES, type VisionErrorCode } from './errors.js';

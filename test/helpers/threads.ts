@@ -21,3 +21,12 @@ syncBuiltinESMExports();
 export function liveThreads(): readonly WorkerThreads.Worker[] {
   return [...started];
 }
+
+/**
+ * Makes an idle thread die of an uncaught error as soon as it has taken its next job and waits for something. Ending a
+ * thread from outside while ONNX Runtime is at work in it would abort the whole process, which no test could survive.
+ * @param worker - an idle thread of a piscina pool
+ */
+export function poison(worker: WorkerThreads.Worker): void {
+  worker.postMessage(null); // piscina's thread expects its start message there
+}
