@@ -52,16 +52,19 @@ export async function openFile(location: string | URL): Promise<OpenedFile> {
 }
 
 function toPath(location: string | URL): string {
-  const text = String(location);
-  if (typeof location === 'string' && !/^(file|https?|data|blob):/i.test(text)) {
-    if (location === '' || location.includes('\0')) {
-      throw new VisionError(
-        'INVALID_ARGUMENT',
-        'Expected a path for image but received an empty string or a NUL byte.',
-      );
-    }
-    return location;
+  const path = pathOf(location);
+  if (path === '' || path.includes('\0')) {
+    throw new VisionError(
+      'INVALID_ARGUMENT',
+      'Expected a path for image but received an empty one, or a NUL byte in it.',
+    );
   }
+  return path;
+}
+
+function pathOf(location: string | URL): string {
+  const text = String(location);
+  if (typeof location === 'string' && !/^(file|https?|data|blob):/i.test(text)) return location;
   try {
     return fileURLToPath(text);
   } catch (cause) {

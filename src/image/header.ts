@@ -42,7 +42,7 @@ export function readHeader(bytes: Uint8Array, limitInputPixels: number): ImageHe
     const start = [...b.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     throw new VisionError(
       'UNSUPPORTED_FORMAT',
-      `Expected ${SUPPORTED_NAMES} but the bytes begin with ${start}. Convert the image first.`,
+      `Expected ${SUPPORTED_NAMES} but the bytes begin with ${start}. Convert the image first; SVG and other active formats are refused on purpose.`,
     );
   }
   let header: ImageHeader | undefined;

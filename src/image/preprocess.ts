@@ -30,9 +30,10 @@ export class Preprocessor {
   constructor(config: PreprocessConfig, options: { autoOrient: boolean; limitInputPixels: number }) {
     this.#config = config;
     this.#autoOrient = options.autoOrient;
-    this.#limitInputPixels = options.limitInputPixels;
     this.height = config.cropSize.height;
     this.width = config.cropSize.width;
+    // The model's own size must always be allowed.
+    this.#limitInputPixels = Math.max(options.limitInputPixels, 16 * this.height * this.width);
     this.tensor = new Float32Array(3 * this.height * this.width);
     // (x * rescale - mean) / std, as one multiplication and one addition
     this.#scale = Float32Array.from(config.imageStd, (std) => config.rescaleFactor / std);

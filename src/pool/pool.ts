@@ -4,7 +4,9 @@ import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import type { Priority } from '../types.js';
+import { ExitGate } from './exit-gate.js';
 import type {
+  DisposeJob,
   Done,
   Embedded,
   Failure,
@@ -13,6 +15,7 @@ import type {
   PixelsJob,
   ReplyTo,
   TextJob,
+  WarmJob,
   WorkerConfig,
 } from './protocol.js';
 import { LaneQueue } from './queue.js';
@@ -40,12 +43,13 @@ export interface Submission {
 export interface PoolOptions {
   workers: number;
   maxQueue: number;
-  config: WorkerConfig;
+  config: Omit<WorkerConfig, 'gate'>;
 }
 
 /** `workers` threads, each with sessions of its own; at most one job a worker, the rest waits here. */
 export class WorkerPool {
   readonly #piscina: Piscina;
+  readonly #gate: ExitGate;
   readonly #workers: number;
   readonly #maxQueue: number;
   readonly #queue = new LaneQueue<Waiting>();
@@ -56,8 +60,9 @@ export class WorkerPool {
   /** Length of the model's vectors. */
   readonly dimensions: number;
 
-  private constructor(piscina: Piscina, options: PoolOptions, dimensions: number) {
+  private constructor(piscina: Piscina, gate: ExitGate, options: PoolOptions, dimensions: number) {
     this.#piscina = piscina;
+    this.#gate = gate;
     this.#workers = options.workers;
     this.#maxQueue = options.maxQueue;
     this.dimensions = dimensions;
@@ -70,6 +75,8 @@ export class WorkerPool {
    * @throws `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
    */
   static async start(options: PoolOptions): Promise<WorkerPool> {
+    const gate = new ExitGate();
+    const config: WorkerConfig = { ...options.config, gate: gate.memory };
     const piscina = new Piscina({
       filename: join(packageRoot(), 'dist', 'esm', 'pool', 'worker.js'),
       minThreads: options.workers,
@@ -78,7 +85,7 @@ export class WorkerPool {
       // A worker that waits for its next job inside Atomics.wait never runs the finalizers by which the decoder frees its
       // memory: 40 photos of 12 megapixels took 3 GB that way, 0.4 GB without.
       atomics: 'disabled',
-      workerData: options.config,
+      workerData: config,
       // Preloads and inspectors of the main program (--import, --inspect-brk) have no business in a worker.
       execArgv: [],
     });
@@ -86,9 +93,10 @@ export class WorkerPool {
     piscina.on('error', () => undefined);
     try {
       const [first] = await everyWorker(piscina, options.workers, { kind: 'warm' });
-      return new WorkerPool(piscina, options, (first as Done).dimensions);
+      return new WorkerPool(piscina, gate, options, first?.dimensions ?? 0);
     } catch (error) {
       await piscina.destroy();
+      gate.release();
       throw error;
     }
   }
@@ -148,6 +156,7 @@ export class WorkerPool {
     // Sessions hold native memory that a terminated thread would not give back. One that fails to is ended anyway.
     await everyWorker(this.#piscina, this.#workers, { kind: 'dispose' }).catch(() => undefined);
     await this.#piscina.destroy();
+    this.#gate.release();
   }
 
   #dispatch(): void {
@@ -184,8 +193,13 @@ export class WorkerPool {
  * @param job - what to do
  * @returns the replies
  */
-async function everyWorker(piscina: Piscina, workers: number, job: Job): Promise<unknown[]> {
-  return Promise.all(Array.from({ length: workers }, () => ask(piscina, job)));
+async function everyWorker(piscina: Piscina, workers: number, job: WarmJob | DisposeJob): Promise<Done[]> {
+  // All of them are waited for even when one fails: ending a thread that is busy in native code aborts the process.
+  const replies = await Promise.allSettled(Array.from({ length: workers }, () => ask(piscina, job)));
+  return replies.map((reply) => {
+    if (reply.status === 'rejected') throw reply.reason as VisionError;
+    return reply.value;
+  });
 }
 
 async function ask<J extends Job>(

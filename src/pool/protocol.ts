@@ -2,6 +2,7 @@
 import type { VisionErrorCode } from '../errors.js';
 import type { ImageHeader } from '../image/header.js';
 import type { PreprocessConfig } from '../image/preprocess-config.js';
+import type { GateMemory } from './exit-gate.js';
 
 /** All a worker needs to know; it arrives as `workerData`. */
 export interface WorkerConfig {
@@ -15,6 +16,8 @@ export interface WorkerConfig {
   sessionOptions: Record<string, unknown>;
   /** Turn images upright by their EXIF orientation. */
   autoOrient: boolean;
+  /** Shared with the pool, see {@link enterNative}. */
+  gate: GateMemory;
   /** Most pixels that an image may have after resizing, before the crop. */
   limitInputPixels: number;
 }

@@ -5,6 +5,7 @@ import { Preprocessor } from '../image/preprocess.js';
 import { l2Normalize } from '../inference/postprocess.js';
 import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js';
 import { TextEncoder } from '../inference/tokenizer.js';
+import { enterNative } from './exit-gate.js';
 import type { Done, Embedded, Failure, ImageJob, Job, PixelsJob, TextJob, WorkerConfig } from './protocol.js';
 
 const config = workerData as WorkerConfig;
@@ -94,7 +95,7 @@ function answer(job: Job): Promise<Embedded | Done> {
  */
 export default async function handle(job: Job): Promise<Embedded | Done | Failure> {
   try {
-    return await answer(job);
+    return await enterNative(config.gate, () => answer(job));
   } catch (error) {
     const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
     return { ok: false, code, message: messageOf(error) };

@@ -1,0 +1,102 @@
+// Memory over many lives of a pool and over many images: it may not grow without bound.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ROOT, TINY_MODEL } from './helpers/fixtures.js';
+
+const MIB = 1024 * 1024;
+
+/**
+ * Runs a step many times in a process of its own.
+ * @param setup - code before the steps, with SemanticVision and fresh() at hand
+ * @param step - code of one step
+ * @param steps - how many
+ * @returns resident bytes after each tenth of the steps
+ */
+function residentMemory(setup: string, step: string, steps: number): number[] {
+  const source = `
+    import { SemanticVision } from ${JSON.stringify(new URL('../dist/esm/index.js', import.meta.url).href)};
+    let made = 0;
+    const fresh = (size = 32) => {
+      const data = new Uint8Array(size * size * 3);
+      new DataView(data.buffer).setUint32(0, ++made);
+      return { data, width: size, height: size, channels: 3 };
+    };
+    ${setup}
+    const samples = [];
+    for (let i = 1; i <= ${steps}; i++) {
+      ${step}
+      if (i % ${steps / 10} === 0) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        gc();
+        samples.push(process.memoryUsage.rss());
+      }
+    }
+    console.log(JSON.stringify(samples));
+    process.exit(0);`;
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--expose-gc', '--input-type=module', '-e', source],
+    { cwd: join(ROOT, 'test'), encoding: 'utf8', timeout: 240_000 },
+  );
+  assert.is(status, 0, stderr);
+  return JSON.parse(stdout) as number[];
+}
+
+/** Growth a step after the warm-up, from the medians of the first and the last third of the samples. */
+function growthPerStep(samples: number[], steps: number): number {
+  const settled = samples.slice(2);
+  const third = Math.floor(settled.length / 3);
+  const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+  const growth = median(settled.slice(-third)) - median(settled.slice(0, third));
+  return growth / ((steps / 10) * (settled.length - third));
+}
+
+const memory = suite('memory');
+
+memory('200 lives of a pool', () => {
+  const model = JSON.stringify(TINY_MODEL);
+  const samples = residentMemory(
+    '',
+    `const vision = await SemanticVision.create({ model: ${model}, workers: 1, intraOpNumThreads: 1 });
+     await vision.embedImage(fresh());
+     await vision.close();`,
+    200,
+  );
+  // A session that is not released costs about 2 MB of weights, a thread that is not ended more than 10 MB.
+  const growth = growthPerStep(samples, 200);
+  assert.ok(growth < 0.3 * MIB, `${Math.round(growth)} bytes a life: ${samples.map((s) => Math.round(s / MIB)).join(' ')}`);
+});
+
+memory('600 images in one pool', () => {
+  const model = JSON.stringify(TINY_MODEL);
+  const samples = residentMemory(
+    `const vision = await SemanticVision.create({ model: ${model}, workers: 2, intraOpNumThreads: 1, cacheMaxBytes: 100_000 });`,
+    `await Promise.all([vision.embedImage(fresh(400)), vision.embedImage(fresh(400))]);`,
+    300,
+  );
+  // One copy of the pixels that stays behind is 480,000 bytes.
+  const growth = growthPerStep(samples, 300) / 2;
+  assert.ok(growth < 0.1 * MIB, `${Math.round(growth)} bytes an image: ${samples.map((s) => Math.round(s / MIB)).join(' ')}`);
+});
+
+memory('aborted, refused and failing requests leave nothing behind', () => {
+  const model = JSON.stringify(TINY_MODEL);
+  const samples = residentMemory(
+    `const vision = await SemanticVision.create({ model: ${model}, workers: 1, intraOpNumThreads: 1, maxQueue: 4 });
+     const long = new AbortController().signal;`,
+    `const controller = new AbortController();
+     const requests = Array.from({ length: 8 }, (_, i) =>
+       vision.embedImage(fresh(400), { signal: i % 2 ? controller.signal : long }));
+     requests.push(vision.embedImage(Buffer.alloc(300_000, 'x')));
+     setImmediate(() => controller.abort());
+     await Promise.allSettled(requests);`,
+    150,
+  );
+  const growth = growthPerStep(samples, 150);
+  assert.ok(growth < 0.5 * MIB, `${Math.round(growth)} bytes a step: ${samples.map((s) => Math.round(s / MIB)).join(' ')}`);
+});
+
+memory.run();
