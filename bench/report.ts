@@ -78,6 +78,7 @@ const judged = (row: Row) => row[row.judgedBy ?? 'value'] ?? row.value;
 function versus(row: Row, reference: Row | undefined): string {
   if (reference === undefined || reference === row) return '';
   if (row.unit !== 'ms' && row.unit !== 'images/s') return '';
+  if (Math.max(row.others, reference.others) > DISTURBED) return 'no ratio: disturbed';
   const [ours, theirs] = [judged(reference), judged(row)];
   const slower = row.unit === 'ms' ? theirs / ours : ours / theirs;
   if (Math.abs(slower - 1) < 0.01) return 'equal';

@@ -55,7 +55,10 @@ cpus('v2: the quota of the own group', () => {
 });
 
 cpus('v2: the smallest of all parents counts', () => {
-  assert.is(cgroupQuota(v2('/a/b/c', { 'a/b/c': 'max 100000', 'a/b': '400000 100000', a: '200000 100000' })), 2);
+  assert.is(
+    cgroupQuota(v2('/a/b/c', { 'a/b/c': 'max 100000', 'a/b': '400000 100000', a: '200000 100000' })),
+    2,
+  );
   assert.is(cgroupQuota(v2('/a/b/c', { 'a/b/c': '100000 100000', 'a/b': '400000 100000' })), 1);
   assert.is(cgroupQuota(v2('/a/b', { '.': '150000 100000' })), 1.5);
 });
@@ -79,7 +82,11 @@ cpus('v1: quota and period, -1 is no limit', () => {
     assert.is(cgroupQuota(v1(line, mount, { job: ['-1', '100000'] })), Infinity, line);
     assert.is(cgroupQuota(v1(line, mount, { job: ['-1', '100000'], '.': ['200000', '100000'] })), 2, line);
   }
-  assert.is(cgroupQuota(v1('4:cpuset:/job', 'cpu', { job: ['100000', '100000'] })), Infinity, 'cpuset is not cpu');
+  assert.is(
+    cgroupQuota(v1('4:cpuset:/job', 'cpu', { job: ['100000', '100000'] })),
+    Infinity,
+    'cpuset is not cpu',
+  );
 });
 
 cpus('v1 and v2 side by side: the smaller', () => {

@@ -34,7 +34,11 @@ stream('yields every photo in input order, the same vectors as embedImage', asyn
 });
 
 stream('takes arrays, sets, generators, asynchronous generators, streams; mixed kinds of input', async () => {
-  const inputs: ImageInput[] = [noise(1), photo('two-dogs'), new Blob([await (await import('node:fs/promises')).readFile(photo('bird-lamp'))])];
+  const inputs: ImageInput[] = [
+    noise(1),
+    photo('two-dogs'),
+    new Blob([await (await import('node:fs/promises')).readFile(photo('bird-lamp'))]),
+  ];
   const sources: Iterable<ImageInput>[] | AsyncIterable<ImageInput>[] = [
     inputs,
     new Set(inputs),
@@ -50,7 +54,10 @@ stream('takes arrays, sets, generators, asynchronous generators, streams; mixed 
   })();
   for (const source of [...sources, asynchronous, ReadableStream.from(inputs)]) {
     const results = await collect(vision.embedImages(source as Iterable<ImageInput>));
-    assert.equal(results.map(({ ok }) => ok), [true, true, true]);
+    assert.equal(
+      results.map(({ ok }) => ok),
+      [true, true, true],
+    );
   }
 });
 
@@ -71,7 +78,15 @@ stream('a bad image yields its error where it stands and the stream goes on', as
   const results = await collect(vision.embedImages(inputs));
   assert.equal(
     results.map((result) => (result.ok ? 'ok' : result.error.code)),
-    ['ok', 'INPUT_NOT_FOUND', 'UNSUPPORTED_FORMAT', 'DECODE_FAILED', 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'ok'],
+    [
+      'ok',
+      'INPUT_NOT_FOUND',
+      'UNSUPPORTED_FORMAT',
+      'DECODE_FAILED',
+      'INVALID_ARGUMENT',
+      'INVALID_ARGUMENT',
+      'ok',
+    ],
   );
   assert.equal(
     results.map(({ index }) => index),
@@ -134,7 +149,10 @@ stream('an error of the source comes after the results before it', async () => {
     } catch (error) {
       assert.is(error, broken);
     }
-    assert.equal(results.map(({ ok }) => ok), [true, true]);
+    assert.equal(
+      results.map(({ ok }) => ok),
+      [true, true],
+    );
   }
 });
 
@@ -184,7 +202,10 @@ stream('abort: before, between results, and while the source does not come back'
   const controller = new AbortController();
   const seen: number[] = [];
   await refused(async () => {
-    for await (const result of vision.embedImages([1, 2, 3, 4, 5, 6].map((i) => noise(i)), controller)) {
+    for await (const result of vision.embedImages(
+      [1, 2, 3, 4, 5, 6].map((i) => noise(i)),
+      controller,
+    )) {
       seen.push(result.index);
       if (result.index === 1) controller.abort();
     }
@@ -245,12 +266,25 @@ stream('close during a stream ends it with CLOSED after what was accepted', asyn
 });
 
 stream('refuses what is no collection of images', async () => {
-  for (const source of [undefined, null, 1, 'photo.jpg', Buffer.from('x'), new Uint8Array(3), new ArrayBuffer(3), {}]) {
+  for (const source of [
+    undefined,
+    null,
+    1,
+    'photo.jpg',
+    Buffer.from('x'),
+    new Uint8Array(3),
+    new ArrayBuffer(3),
+    {},
+  ]) {
     await refused(() => vision.embedImages(source as never), 'INVALID_ARGUMENT', /iterable/);
   }
   await refused(() => vision.embedImages(new Blob(['x']) as never), 'INVALID_ARGUMENT');
   for (const concurrency of [0, -1, 1.5, NaN, Infinity, '2']) {
-    await refused(() => vision.embedImages([], { concurrency: concurrency as number }), 'INVALID_ARGUMENT', /concurrency/);
+    await refused(
+      () => vision.embedImages([], { concurrency: concurrency as number }),
+      'INVALID_ARGUMENT',
+      /concurrency/,
+    );
   }
 });
 
@@ -319,7 +353,10 @@ mapping('order, completeness and the bound hold for every mix of delays', async 
           if (results.length === stopAfter) break;
         }
         const expected = [...work.keys()].map((item) => item * 10);
-        assert.equal(results, stopAfter === undefined || stopAfter === 0 ? expected : expected.slice(0, stopAfter));
+        assert.equal(
+          results,
+          stopAfter === undefined || stopAfter === 0 ? expected : expected.slice(0, stopAfter),
+        );
         // Stopped early: the source may still be on its way back from an await.
         if (pulled > 0) await until(() => closed, 'a closed source', 2000);
       },
@@ -367,7 +404,8 @@ mapping('never asks a source for two items at once', async () => {
     }),
   };
   const results = [];
-  for await (const result of mapOrdered(source, 4, (item) => Promise.resolve(item), undefined)) results.push(result);
+  for await (const result of mapOrdered(source, 4, (item) => Promise.resolve(item), undefined))
+    results.push(result);
   assert.equal(results, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 

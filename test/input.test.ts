@@ -1,7 +1,15 @@
 // Everything that may come in and is no image: each has its code, nothing hangs, and the pool goes on.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -28,7 +36,10 @@ function file(name: string, content: string | Uint8Array): string {
 
 /** Refused with the code, soon; afterwards the pool computes the same as ever. */
 async function refusedAndGoesOn(input: unknown, code: VisionErrorCode, message?: RegExp): Promise<void> {
-  await settles(refused(vision.embedImage(input as ImageInput), code, message), `${code} for ${String(input)}`);
+  await settles(
+    refused(vision.embedImage(input as ImageInput), code, message),
+    `${code} for ${String(input)}`,
+  );
   const { vector } = await settles(vision.embedImage(withTrailingBytes(DOGS, ++trailing)), 'the next image');
   sameBits(vector, good.vector);
 }
@@ -49,7 +60,12 @@ files('a folder, with and without a slash, as path and URL', async () => {
 
 files('a missing path', async () => {
   const missing = join(folder, 'no-such.jpg');
-  const inputs = [missing, pathToFileURL(missing), pathToFileURL(missing).href, join(photo('two-dogs'), 'x.jpg')];
+  const inputs = [
+    missing,
+    pathToFileURL(missing),
+    pathToFileURL(missing).href,
+    join(photo('two-dogs'), 'x.jpg'),
+  ];
   symlinkSync(missing, join(folder, 'dangling.jpg'));
   for (const input of [...inputs, join(folder, 'dangling.jpg')]) {
     await refused(vision.embedImage(input), 'INPUT_NOT_FOUND', /nothing exists/);
@@ -154,7 +170,10 @@ names('URLs that name no file', async () => {
 });
 
 names('a message never holds a whole data: URL', async () => {
-  const error = await refused(vision.embedImage(`data:image/png;base64,${'A'.repeat(100_000)}`), 'INVALID_ARGUMENT');
+  const error = await refused(
+    vision.embedImage(`data:image/png;base64,${'A'.repeat(100_000)}`),
+    'INVALID_ARGUMENT',
+  );
   assert.ok(error.message.length < 1000);
 });
 
@@ -219,32 +238,37 @@ content('a header that claims too many pixels: TOO_MANY_PIXELS, before anything 
   await refusedAndGoesOn(fixture('bad/bomb_header.png'), 'TOO_MANY_PIXELS', /30000 x 30000/);
 });
 
-content('photos with bytes flipped at random: an embedding or DECODE_FAILED, never anything else', async () => {
-  const small = await import('@napi-rs/image').then(({ Transformer }) => new Transformer(DOGS).resize(96, 72));
-  const encoded = [small.jpegSync(60), small.pngSync(), small.webpSync(60)];
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom(...encoded),
-      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }),
-      async (image, flips) => {
-        const bytes = Buffer.from(image);
-        for (const [at, value] of flips) bytes[at % bytes.length] = value;
-        try {
-          const { vector } = await settles(vision.embedImage(bytes), 'a damaged image');
-          assert.ok(vector.every(Number.isFinite));
-        } catch (error) {
-          const { code } = error as { code?: string };
-          assert.ok(
-            ['DECODE_FAILED', 'UNSUPPORTED_FORMAT', 'TOO_MANY_PIXELS'].includes(code ?? ''),
-            `${String(code)}: ${String(error)}`,
-          );
-        }
-      },
-    ),
-    { numRuns: 100 },
-  );
-  assert.is(vision.stats().workerFailures, 0);
-});
+content(
+  'photos with bytes flipped at random: an embedding or DECODE_FAILED, never anything else',
+  async () => {
+    const small = await import('@napi-rs/image').then(({ Transformer }) =>
+      new Transformer(DOGS).resize(96, 72),
+    );
+    const encoded = [small.jpegSync(60), small.pngSync(), small.webpSync(60)];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...encoded),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }),
+        async (image, flips) => {
+          const bytes = Buffer.from(image);
+          for (const [at, value] of flips) bytes[at % bytes.length] = value;
+          try {
+            const { vector } = await settles(vision.embedImage(bytes), 'a damaged image');
+            assert.ok(vector.every(Number.isFinite));
+          } catch (error) {
+            const { code } = error as { code?: string };
+            assert.ok(
+              ['DECODE_FAILED', 'UNSUPPORTED_FORMAT', 'TOO_MANY_PIXELS'].includes(code ?? ''),
+              `${String(code)}: ${String(error)}`,
+            );
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+    assert.is(vision.stats().workerFailures, 0);
+  },
+);
 
 content('a JPEG of very many tiny segments does not hold up the event loop', async () => {
   const segments = 20_000;
@@ -371,14 +395,21 @@ memory('pixels of the wrong length, size, kind', async () => {
 });
 
 memory('one pixel is enough', async () => {
-  const { vector } = await vision.embedImage({ data: Uint8Array.of(1, 2, 3), width: 1, height: 1, channels: 3 });
+  const { vector } = await vision.embedImage({
+    data: Uint8Array.of(1, 2, 3),
+    width: 1,
+    height: 1,
+    channels: 3,
+  });
   assert.ok(vector.every(Number.isFinite));
 });
 
 memory('pixels whose buffer is transferred right after the call are complete or refused', async () => {
   // Large enough to be copied in several slices.
   const { data, width, height } = noise(3, 1200);
-  const [expected] = await Promise.all([vision.embedImage({ data: data.slice(), width, height, channels: 3 })]);
+  const [expected] = await Promise.all([
+    vision.embedImage({ data: data.slice(), width, height, channels: 3 }),
+  ]);
   const moved = data.slice();
   const request = vision.embedImage({ data: moved, width, height, channels: 3 });
   structuredClone(moved.buffer, { transfer: [moved.buffer] });
@@ -403,7 +434,11 @@ limits('limitInputBytes and limitInputPixels: as many are allowed, one more is n
   });
   const longer = Buffer.concat([DOGS, Buffer.alloc(1)]);
   for (const input of [longer, new Blob([longer]), file('longer.jpg', longer)]) {
-    await refused(exact.embedImage(input), 'TOO_MANY_BYTES', new RegExp(`${length}.*limitInputBytes.*${length + 1}`));
+    await refused(
+      exact.embedImage(input),
+      'TOO_MANY_BYTES',
+      new RegExp(`${length}.*limitInputBytes.*${length + 1}`),
+    );
   }
   await refused(exact.embedImage(DOGS), 'TOO_MANY_PIXELS');
   await exact.embedImage(noise(1, 8));

@@ -139,7 +139,11 @@ ending('by an uncaught error in the middle of inferences, with that error', asyn
 });
 
 ending('by Ctrl-C in the middle of inferences', async () => {
-  const { child, output, ending: ended } = start(`${IMPORT} ${PIXELS} ${CREATE({ workers: 2 })}
+  const {
+    child,
+    output,
+    ending: ended,
+  } = start(`${IMPORT} ${PIXELS} ${CREATE({ workers: 2 })}
     for (let i = 0; i < 500; i++) vision.embedImage(fresh()).catch(() => undefined);
     console.log('busy');`);
   await settles(
@@ -224,12 +228,17 @@ consumers('importing starts nothing', async () => {
 });
 
 consumers('nothing but the entry and package.json can be reached', async () => {
-  await endsWell(`for (const path of ['dist/esm/index.js', 'src/index.ts', 'dist/esm/pool/pool.js']) {
+  await endsWell(
+    `for (const path of ['dist/esm/index.js', 'src/index.ts', 'dist/esm/pool/pool.js']) {
       await import('semantic-vision/' + path).then(() => { throw new Error(path); }, (error) => {
         if (error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
       });
     }
-    await import('semantic-vision/package.json', { with: { type: 'json' } });`.replace(/^/, 'process.removeAllListeners("warning");'));
+    await import('semantic-vision/package.json', { with: { type: 'json' } });`.replace(
+      /^/,
+      'process.removeAllListeners("warning");',
+    ),
+  );
 });
 
 consumers('runs from any working directory', async () => {

@@ -118,7 +118,9 @@ limit('cached and coalesced requests take no place', async () => {
   await vision.embedImage(known);
   const { blocker } = await busy();
   const joined = fresh();
-  const accepted = [joined, fresh(), fresh(), fresh(), fresh(), fresh()].map((image) => vision.embedImage(image));
+  const accepted = [joined, fresh(), fresh(), fresh(), fresh(), fresh()].map((image) =>
+    vision.embedImage(image),
+  );
   await until(() => waiting() === 6, 'a full queue');
   assert.is((await vision.embedImage(known)).cached, true);
   const [, ...rest] = await Promise.all([blocker, vision.embedImage(joined), vision.embedImage(joined)]);
@@ -155,7 +157,10 @@ const aborting = suite('abort');
 aborting('before the call: nothing is read or computed', async () => {
   const before = vision.stats();
   const reason = new Error('too late');
-  const error = await refused(vision.embedImage('/nowhere.jpg', { signal: AbortSignal.abort(reason) }), 'ABORTED');
+  const error = await refused(
+    vision.embedImage('/nowhere.jpg', { signal: AbortSignal.abort(reason) }),
+    'ABORTED',
+  );
   assert.is(error.cause, reason);
   await refused(vision.embedText('an aborted dog', { signal: AbortSignal.abort() }), 'ABORTED');
   const after = vision.stats();
@@ -357,7 +362,10 @@ counting('count what happened and nothing else', async () => {
   assert.is(stats.imagesEmbedded, 2);
   assert.is(stats.textsEmbedded, 1);
   assert.is(stats.failed, 2);
-  assert.equal([stats.cache.hits, stats.cache.misses, stats.cache.coalesced, stats.cache.entries], [2, 3, 0, 3]);
+  assert.equal(
+    [stats.cache.hits, stats.cache.misses, stats.cache.coalesced, stats.cache.entries],
+    [2, 3, 0, 3],
+  );
   assert.ok(stats.cache.bytes >= 3 * 768 * 4);
   for (const stage of [stats.timings.decode, stats.timings.preprocess, stats.timings.inference]) {
     assert.is(stage.count, 2);

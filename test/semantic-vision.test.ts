@@ -60,37 +60,40 @@ quality('carry the SHA-256 of the file and the time', () => {
   }
 });
 
-quality('of re-encoded, half-size and slightly cropped copies find their photo before every other', async () => {
-  const copies = photoNames.flatMap((name, index) => {
-    const bytes = readFileSync(photo(name));
-    const { width, height } = new Transformer(bytes).metadataSync();
-    const [marginX, marginY] = [Math.round(width * 0.02), Math.round(height * 0.02)];
-    return [
-      { index, what: `${name} at quality 70`, bytes: new Transformer(bytes).jpegSync(70) },
-      {
-        index,
-        what: `${name} at half size`,
-        bytes: new Transformer(bytes).resize(Math.round(width / 2), Math.round(height / 2)).jpegSync(90),
-      },
-      {
-        index,
-        what: `${name} without 2 % on every side`,
-        bytes: new Transformer(bytes)
-          .crop(marginX, marginY, width - 2 * marginX, height - 2 * marginY)
-          .jpegSync(90),
-      },
-    ];
-  });
-  let i = 0;
-  for await (const result of vision.embedImages(copies.map(({ bytes }) => bytes))) {
-    const { index, what } = copies[i++]!;
-    assert.ok(result.ok, what);
-    const [first, second] = await vision.findSimilar(result.embedding, photos, 2);
-    assert.is(first?.index, index, `${what} is nearer to ${photoNames[first!.index]}`);
-    assert.ok(first!.similarity > second!.similarity, what);
-  }
-  assert.is(i, copies.length);
-});
+quality(
+  'of re-encoded, half-size and slightly cropped copies find their photo before every other',
+  async () => {
+    const copies = photoNames.flatMap((name, index) => {
+      const bytes = readFileSync(photo(name));
+      const { width, height } = new Transformer(bytes).metadataSync();
+      const [marginX, marginY] = [Math.round(width * 0.02), Math.round(height * 0.02)];
+      return [
+        { index, what: `${name} at quality 70`, bytes: new Transformer(bytes).jpegSync(70) },
+        {
+          index,
+          what: `${name} at half size`,
+          bytes: new Transformer(bytes).resize(Math.round(width / 2), Math.round(height / 2)).jpegSync(90),
+        },
+        {
+          index,
+          what: `${name} without 2 % on every side`,
+          bytes: new Transformer(bytes)
+            .crop(marginX, marginY, width - 2 * marginX, height - 2 * marginY)
+            .jpegSync(90),
+        },
+      ];
+    });
+    let i = 0;
+    for await (const result of vision.embedImages(copies.map(({ bytes }) => bytes))) {
+      const { index, what } = copies[i++]!;
+      assert.ok(result.ok, what);
+      const [first, second] = await vision.findSimilar(result.embedding, photos, 2);
+      assert.is(first?.index, index, `${what} is nearer to ${photoNames[first!.index]}`);
+      assert.ok(first!.similarity > second!.similarity, what);
+    }
+    assert.is(i, copies.length);
+  },
+);
 
 quality('two reds are closer to each other than to blue', async () => {
   const [red, otherRed, blue] = await Promise.all([
@@ -172,7 +175,12 @@ texts('no word that the model knows: TEXT_NOT_UNDERSTOOD', async () => {
 });
 
 texts('a very long text is cut, not refused; odd characters do no harm', async () => {
-  for (const text of ['dog '.repeat(20_000), `a dog ${'\u{1F415}'.repeat(500)}`, 'a dog \ud800', 'A\tDOG\r\n']) {
+  for (const text of [
+    'dog '.repeat(20_000),
+    `a dog ${'\u{1F415}'.repeat(500)}`,
+    'a dog \ud800',
+    'A\tDOG\r\n',
+  ]) {
     const { vector } = await vision.embedText(text);
     assert.ok(vector.every(Number.isFinite));
   }
@@ -209,9 +217,15 @@ const kinds: [string, () => ImageInput][] = [
   ['file URL as a string', () => pathToFileURL(photo('two-dogs')).href],
   ['file URL in capitals', () => pathToFileURL(photo('two-dogs')).href.replace('file:', 'FILE:')],
   ['Buffer', () => Buffer.from(DOGS)],
-  ['Buffer with an offset', () => Buffer.concat([Buffer.alloc(13, 1), DOGS, Buffer.alloc(7, 1)]).subarray(13, -7)],
+  [
+    'Buffer with an offset',
+    () => Buffer.concat([Buffer.alloc(13, 1), DOGS, Buffer.alloc(7, 1)]).subarray(13, -7),
+  ],
   ['Uint8Array', () => Uint8Array.from(DOGS)],
-  ['Uint8Array with an odd offset', () => new Uint8Array(arrayBufferOf(Buffer.concat([Buffer.alloc(3), DOGS])), 3)],
+  [
+    'Uint8Array with an odd offset',
+    () => new Uint8Array(arrayBufferOf(Buffer.concat([Buffer.alloc(3), DOGS])), 3),
+  ],
   ['ArrayBuffer', () => arrayBufferOf(DOGS)],
   ['Blob', () => new Blob([DOGS])],
   ['Blob of pieces', () => new Blob([DOGS.subarray(0, 1000), DOGS.subarray(1000)], { type: 'image/jpeg' })],
@@ -248,7 +262,12 @@ inputs('RGB and RGBA pixels agree, whatever alpha says, clamped or not', async (
     sameBits(same.vector, rgb.vector, `alpha ${alpha}`);
     assert.is.not(same.imageHash, rgb.imageHash);
   }
-  const clamped = await uncached.embedImage({ data: new Uint8ClampedArray(data), width, height, channels: 3 });
+  const clamped = await uncached.embedImage({
+    data: new Uint8ClampedArray(data),
+    width,
+    height,
+    channels: 3,
+  });
   sameBits(clamped.vector, rgb.vector);
   const hash = createHash('sha256').update(`raw:${width}x${height}x3\n`).update(data).digest('hex');
   assert.is(rgb.imageHash, hash);
@@ -404,7 +423,16 @@ comparing('similarity: other dimensions, other models, no vectors', async () => 
   await refused(() => vision.similarity(dogs.vector, new Float32Array(3)), 'DIMENSION_MISMATCH');
   await refused(() => vision.similarity(dogs, foreign), 'MODEL_MISMATCH', new RegExp(foreign.model));
   assert.ok(vision.similarity(dogs, foreign.vector) > 0.999);
-  for (const value of [undefined, null, 'x', 1, [1, 2], {}, { vector: null, model: '' }, new Float64Array(768)]) {
+  for (const value of [
+    undefined,
+    null,
+    'x',
+    1,
+    [1, 2],
+    {},
+    { vector: null, model: '' },
+    new Float64Array(768),
+  ]) {
     await refused(() => vision.similarity(value as Float32Array, dogs), 'INVALID_ARGUMENT');
     await refused(() => vision.similarity(dogs, value as Float32Array), 'INVALID_ARGUMENT');
   }
@@ -412,7 +440,12 @@ comparing('similarity: other dimensions, other models, no vectors', async () => 
 
 comparing('findSimilar: ranks images and embeddings together, best first, at most k', async () => {
   const names = ['mountain-peaks', 'two-dogs', 'coffee-cup', 'autumn-mountains'];
-  const candidates = [photo('mountain-peaks'), dogs, readFileSync(photo('coffee-cup')), photo('autumn-mountains')];
+  const candidates = [
+    photo('mountain-peaks'),
+    dogs,
+    readFileSync(photo('coffee-cup')),
+    photo('autumn-mountains'),
+  ];
   const ranked = await vision.findSimilar(photo('two-dogs'), candidates, 10);
   assert.is(ranked.length, names.length);
   assert.is(ranked[0]?.index, 1);
@@ -420,7 +453,10 @@ comparing('findSimilar: ranks images and embeddings together, best first, at mos
   for (const [i, { similarity }] of ranked.slice(1).entries()) assert.ok(similarity <= ranked[i]!.similarity);
   assert.equal(await vision.findSimilar(photo('two-dogs'), candidates, 2), ranked.slice(0, 2));
   const same = await vision.findSimilar(dogs, [photos[0]!, dogs, dogs, photos[1]!], 3);
-  assert.equal(same.slice(0, 2).map(({ index }) => index), [1, 2]); // equal ones in their order
+  assert.equal(
+    same.slice(0, 2).map(({ index }) => index),
+    [1, 2],
+  ); // equal ones in their order
   assert.equal(await vision.findSimilar(dogs, [], 3), []);
 });
 
@@ -475,7 +511,9 @@ lifetime('create: a signal that fires later does not close the instance', async 
 lifetime('close: finishes what was accepted, refuses what comes after, may be called again', async () => {
   const instance = await SemanticVision.create({ model: TINY_MODEL, workers: 1, intraOpNumThreads: 1 });
   // Some of these are still reading their file when close is called.
-  const accepted = [...photoNames.slice(0, 10).map(photo), noise(8)].map((image) => instance.embedImage(image));
+  const accepted = [...photoNames.slice(0, 10).map(photo), noise(8)].map((image) =>
+    instance.embedImage(image),
+  );
   const closing = instance.close();
   await refused(instance.embedImage(noise(9)), 'CLOSED');
   await refused(instance.embedText('a dog'), 'CLOSED');

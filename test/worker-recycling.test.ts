@@ -27,7 +27,10 @@ recycling('a worker that dies under its request fails that one alone and is repl
   assert.equal([workerFailures, failed, imagesEmbedded], [1, 1, 4]);
   assert.equal(queue, { interactive: 0, bulk: 0, running: 0 });
   assert.is((await vision.embedImage(photo('bird-lamp'))).cached, false);
-  sameBits((await vision.embedImage(withTrailingBytes(readFileSync(photo('two-dogs')), 1))).vector, before.vector);
+  sameBits(
+    (await vision.embedImage(withTrailingBytes(readFileSync(photo('two-dogs')), 1))).vector,
+    before.vector,
+  );
   await settles(vision.close(), 'close');
   await until(() => liveThreads().length === 0, 'no thread left');
 });
@@ -74,9 +77,14 @@ recycling('all workers die at once, under load, again and again', async () => {
     for (const worker of liveThreads()) poison(worker);
     const requests = Array.from({ length: 24 }, () => vision.embedImage(fresh()));
     const results = await settles(Promise.allSettled(requests), 'every request settles');
-    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+    const failures = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as Error] : [],
+    );
     for (const failure of failures) await refused(Promise.reject(failure), 'WORKER_FAILED');
-    assert.ok(failures.length >= 1 && failures.length <= 2, `${failures.length} failed: only what was running may`);
+    assert.ok(
+      failures.length >= 1 && failures.length <= 2,
+      `${failures.length} failed: only what was running may`,
+    );
   }
   assert.equal(vision.stats().queue, { interactive: 0, bulk: 0, running: 0 });
   await settles(vision.close(), 'close');
@@ -86,7 +94,9 @@ recycling('all workers die at once, under load, again and again', async () => {
 recycling('a death in the middle of a stream is one bad result', async () => {
   const vision = await SemanticVision.create({ workers: 1, intraOpNumThreads: 1 });
   const codes: string[] = [];
-  for await (const result of vision.embedImages([fresh(), fresh(), fresh(), fresh(), fresh()], { concurrency: 1 })) {
+  for await (const result of vision.embedImages([fresh(), fresh(), fresh(), fresh(), fresh()], {
+    concurrency: 1,
+  })) {
     codes.push(result.ok ? 'ok' : result.error.code);
     if (codes.length === 2) poison(liveThreads().at(-1)!);
   }
@@ -109,19 +119,22 @@ recycling('close after an idle worker died', async () => {
   await until(() => liveThreads().length === 0, 'no thread left');
 });
 
-recycling('a worker that dies while the pool starts: create rejects or recovers, no thread is left', async () => {
-  const starting = SemanticVision.create({ model: TINY_MODEL, workers: 2, intraOpNumThreads: 1 });
-  await until(() => liveThreads().length >= 2, 'starting threads');
-  poison(liveThreads().at(-1)!);
-  await settles(
-    starting.then(
-      (vision) => vision.close(),
-      (error: unknown) => refused(Promise.reject(error as Error), 'WORKER_FAILED'),
-    ),
-    'create',
-  );
-  await until(() => liveThreads().length === 0, 'no thread left');
-});
+recycling(
+  'a worker that dies while the pool starts: create rejects or recovers, no thread is left',
+  async () => {
+    const starting = SemanticVision.create({ model: TINY_MODEL, workers: 2, intraOpNumThreads: 1 });
+    await until(() => liveThreads().length >= 2, 'starting threads');
+    poison(liveThreads().at(-1)!);
+    await settles(
+      starting.then(
+        (vision) => vision.close(),
+        (error: unknown) => refused(Promise.reject(error as Error), 'WORKER_FAILED'),
+      ),
+      'create',
+    );
+    await until(() => liveThreads().length === 0, 'no thread left');
+  },
+);
 
 recycling('a model that cannot be opened: create rejects and leaves no thread', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-broken-'));

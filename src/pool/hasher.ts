@@ -12,6 +12,7 @@ const IDLE_MS = 10_000;
 
 /** Hashes bytes and files; its thread starts when first needed and ends when idle. */
 export class Hasher {
+  readonly #running = new Set<Promise<HashReply>>();
   #piscina: Piscina<HashJob, HashReply> | undefined;
 
   /**
@@ -40,19 +41,25 @@ export class Hasher {
     return this.#run({ path });
   }
 
-  /** Ends the thread. */
+  /** Lets the hashes under way finish, then ends the thread. */
   async close(): Promise<void> {
+    // piscina takes the late answer of a thread that it has dropped for an error.
+    await Promise.allSettled(this.#running);
     await this.#piscina?.destroy();
   }
 
   async #run(job: HashJob): Promise<HashReply> {
-    this.#piscina ??= new Piscina<HashJob, HashReply>({
-      filename: join(packageRoot(), 'dist', 'esm', 'pool', 'hash-worker.js'),
-      minThreads: 0,
-      maxThreads: 1,
-      idleTimeout: IDLE_MS,
-      execArgv: [],
-    });
+    const running = this.#hash(job);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #hash(job: HashJob): Promise<HashReply> {
+    this.#piscina ??= this.#start();
     try {
       return await this.#piscina.run(job);
     } catch (cause) {
@@ -60,5 +67,18 @@ export class Hasher {
         cause,
       });
     }
+  }
+
+  #start(): Piscina<HashJob, HashReply> {
+    const piscina = new Piscina<HashJob, HashReply>({
+      filename: join(packageRoot(), 'dist', 'esm', 'pool', 'hash-worker.js'),
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: IDLE_MS,
+      execArgv: [],
+    });
+    // An idle thread that dies has no job to fail; without a listener the event would end the process.
+    piscina.on('error', () => undefined);
+    return piscina;
   }
 }

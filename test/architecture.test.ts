@@ -1,0 +1,226 @@
+// The shape of the source: the data flows one way, each foreign package enters through one file, nothing goes in circles.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, posix } from 'node:path';
+import ts from 'typescript';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ERROR_CODES } from '../dist/esm/errors.js';
+import { ROOT } from './helpers/fixtures.js';
+
+interface Import {
+  /** File below src. */
+  from: string;
+  /** File below src, or the name of a package. */
+  to: string;
+  local: boolean;
+  /** Gone after compilation. */
+  typeOnly: boolean;
+}
+
+const SRC = join(ROOT, 'src');
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => name.replaceAll('\\', '/'))
+  .sort();
+
+function importsOf(file: string): Import[] {
+  const source = ts.createSourceFile(
+    file,
+    readFileSync(join(SRC, file), 'utf8'),
+    ts.ScriptTarget.ESNext,
+    true,
+  );
+  const found: Import[] = [];
+  const add = (specifier: string, typeOnly: boolean) => {
+    const local = specifier.startsWith('.');
+    const to = local ? posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts') : specifier;
+    found.push({ from: file, to, local, typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      const { importClause } = node;
+      const named = importClause?.namedBindings;
+      const allTypes =
+        named !== undefined &&
+        ts.isNamedImports(named) &&
+        named.elements.every(({ isTypeOnly }) => isTypeOnly);
+      const typeOnly =
+        importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword ||
+        (allTypes && importClause?.name === undefined);
+      add(node.moduleSpecifier.text, typeOnly);
+    } else if (
+      ts.isExportDeclaration(node) &&
+      node.moduleSpecifier &&
+      ts.isStringLiteral(node.moduleSpecifier)
+    ) {
+      add(node.moduleSpecifier.text, node.isTypeOnly);
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [argument] = node.arguments;
+      assert.ok(argument && ts.isStringLiteral(argument), `${file}: a computed import`);
+      add(argument.text, false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+const imports = files.flatMap(importsOf);
+
+// The way of the data: a file may import from its own stage and from later ones, never from an earlier one. Errors,
+// types, options and their helpers stand outside the flow, at its end: everyone may use them, they use no stage.
+const STAGES: [stage: number, pattern: RegExp][] = [
+  [0, /^(index|semantic-vision|cli\/.*)\.ts$/],
+  [1, /^input(-file)?\.ts$/],
+  [1, /^models\//],
+  [1, /^stream\.ts$/],
+  [2, /^cache\.ts$/],
+  [3, /^pool\/(pool|queue|worker|hasher|hash-worker|exit-gate)\.ts$/],
+  [4, /^image\/(?!preprocess|binding)/],
+  [5, /^image\/(preprocess|preprocess-config|binding)/],
+  [6, /^inference\//],
+  [8, /^index\//],
+  [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
+  [9, /^(errors|types|options|abort|stats|package-root)\.ts$/],
+];
+
+function stageOf(file: string): number {
+  const [stage] = STAGES.find(([, pattern]) => pattern.test(file)) ?? [];
+  if (stage === undefined) throw new Error(`src/${file} has no stage: give it one in this test`);
+  return stage;
+}
+
+const architecture = suite('architecture');
+
+architecture('every file has a stage and every local import leads to a file', () => {
+  assert.ok(files.length > 20);
+  for (const file of files) stageOf(file);
+  for (const { from, to, local } of imports)
+    if (local) assert.ok(files.includes(to), `${from} imports ${to}`);
+});
+
+architecture('imports go with the data, never against it', () => {
+  const against = imports
+    .filter(({ local, typeOnly, from, to }) => local && !typeOnly && stageOf(to) < stageOf(from))
+    // preprocess decodes and resizes on its way to the tensor: both belong to one worker step.
+    .filter(({ from, to }) => !(stageOf(from) === 5 && stageOf(to) === 4));
+  assert.equal(
+    against.map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  );
+});
+
+architecture('the shared helpers use no stage', () => {
+  const helpers = imports.filter(
+    ({ from, to, local, typeOnly }) => local && !typeOnly && stageOf(from) === 9 && stageOf(to) !== 9,
+  );
+  assert.equal(
+    helpers.map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  );
+});
+
+architecture('no cycles, not even of types', () => {
+  const edges = new Map(files.map((file) => [file, [] as string[]]));
+  for (const { from, to, local } of imports) if (local) edges.get(from)?.push(to);
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): void => {
+    assert.not(path.includes(file), `a cycle: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`);
+    if (done.has(file)) return;
+    for (const next of edges.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+});
+
+architecture('only the facade and the entry are above all stages', () => {
+  const above = imports.filter(({ to, from, local }) => local && stageOf(to) === 0 && from !== 'index.ts');
+  assert.equal(
+    above.map(({ from }) => from),
+    [],
+  );
+});
+
+architecture('each package enters through its file, and all of them are dependencies', () => {
+  const allowed: Record<string, RegExp> = {
+    '@napi-rs/image': /^image\/decode\.ts$/,
+    'onnxruntime-node': /^inference\/session\.ts$/,
+    'hnswlib-node': /^index\/[^/]+\.ts$/,
+    '@huggingface/tokenizers': /^inference\/tokenizer\.ts$/,
+    'image-size': /^image\/header\.ts$/,
+    'lru-cache': /^cache\.ts$/,
+    piscina: /^pool\/(pool|hasher)\.ts$/,
+  };
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const importers = new Map<string, Set<string>>();
+  for (const { from, to, local } of imports) {
+    if (local) continue;
+    if (isBuiltin(to)) {
+      assert.ok(to.startsWith('node:'), `${from} imports ${to} without node:`);
+      continue;
+    }
+    assert.ok(to in dependencies, `${from} imports ${to}, which is no dependency`);
+    assert.ok(allowed[to]?.test(from), `${from} imports ${to}`);
+    importers.set(to, (importers.get(to) ?? new Set()).add(from));
+  }
+  assert.is(importers.get('hnswlib-node')?.size ?? 1, 1, 'hnswlib-node enters through one file');
+  for (const name of Object.keys(dependencies)) {
+    assert.ok(importers.has(name) || name === 'node-addon-api', `nothing imports the dependency ${name}`);
+  }
+});
+
+architecture('only image/binding.ts opens a .node file', () => {
+  for (const file of files) {
+    if (file === 'image/binding.ts') continue;
+    const code = readFileSync(join(SRC, file), 'utf8');
+    assert.not.match(code, /\.node['"`]|createRequire|process\.dlopen/, file);
+  }
+});
+
+architecture('index.ts only exports', () => {
+  const source = ts.createSourceFile(
+    'index.ts',
+    readFileSync(join(SRC, 'index.ts'), 'utf8'),
+    ts.ScriptTarget.ESNext,
+  );
+  for (const statement of source.statements) assert.ok(ts.isExportDeclaration(statement));
+});
+
+architecture('every file says in its first line what it is for', () => {
+  for (const file of files) assert.match(readFileSync(join(SRC, file), 'utf8'), /^\/\/ \S.{15,}\n/, file);
+});
+
+architecture('the worker loads neither the facade nor the pool', () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
+  };
+  visit('pool/worker.ts');
+  for (const heavy of ['semantic-vision.ts', 'pool/pool.ts', 'cache.ts', 'input.ts'])
+    assert.not(reached.has(heavy), heavy);
+});
+
+architecture('docs/errors.md names every code and no other', () => {
+  const path = join(ROOT, 'docs', 'errors.md');
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, 'utf8');
+  for (const code of Object.keys(ERROR_CODES)) assert.match(text, new RegExp(`\`${code}\``), code);
+  for (const [, code] of text.matchAll(/^\|\s*`([A-Z]+(?:_[A-Z]+)+)`/gm))
+    assert.ok(code! in ERROR_CODES, code);
+});
+
+architecture('every code is thrown somewhere, and only known ones are', () => {
+  const code = files
+    .filter((file) => file !== 'errors.ts')
+    .map((file) => readFileSync(join(SRC, file), 'utf8'))
+    .join('\n');
+  for (const name of Object.keys(ERROR_CODES))
+    assert.match(code, new RegExp(`'${name}'`), `${name} is never used`);
+});
+
+architecture.run();

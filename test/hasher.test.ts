@@ -1,0 +1,85 @@
+// Hashing in and off the calling thread.
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Hasher } from '../dist/esm/pool/hasher.js';
+import { settles } from './helpers/assertions.js';
+
+const hasher = new Hasher();
+const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-hasher-'));
+const KIB = 1024;
+
+function sha256(...parts: (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
+
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+const hashing = suite('Hasher');
+
+hashing('the empty string has the known hash', async () => {
+  assert.is(
+    await hasher.bytes(new Uint8Array(0)),
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  );
+});
+
+hashing(
+  'equals node:crypto around the size where the thread takes over, with and without prefix',
+  async () => {
+    for (const size of [1, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 5000 * KIB + 7]) {
+      const bytes = Buffer.alloc(size, `content ${size}`);
+      for (const source of [bytes, shared(bytes)]) {
+        assert.is(await hasher.bytes(source), sha256(bytes));
+        assert.is(await hasher.bytes(source, 'raw:1x1x3\n'), sha256('raw:1x1x3\n', bytes));
+        assert.equal(Buffer.from(source.subarray(0, 9)), bytes.subarray(0, 9)); // neither detached nor changed
+      }
+    }
+  },
+);
+
+hashing('a view is hashed, not the buffer behind it', async () => {
+  const large = Buffer.alloc(900 * KIB, 'abc');
+  const view = large.subarray(1000, 1000 + 300 * KIB);
+  assert.is(await hasher.bytes(view), sha256(view));
+});
+
+hashing('many at once do not mix', async () => {
+  const inputs = Array.from({ length: 20 }, (_, i) => shared(Buffer.alloc(300 * KIB, `input ${i}`)));
+  const hashes = await Promise.all(inputs.map((input) => hasher.bytes(input)));
+  assert.equal(
+    hashes,
+    inputs.map((input) => sha256(input)),
+  );
+});
+
+hashing('files: hash and size; failures are replies', async () => {
+  for (const size of [0, 1, 1024 * KIB, 1024 * KIB + 1, 2500 * KIB]) {
+    const path = join(folder, `${size}`);
+    const bytes = Buffer.alloc(size, 'file');
+    writeFileSync(path, bytes);
+    assert.equal(await hasher.file(path), { ok: true, sha256: sha256(bytes), size });
+  }
+  const missing = await hasher.file(join(folder, 'missing'));
+  assert.is(missing.ok, false);
+  assert.is(!missing.ok && missing.errno, 'ENOENT');
+  const directory = await hasher.file(folder);
+  assert.is(!directory.ok && directory.errno, 'EISDIR');
+});
+
+hashing('close ends the thread, and is harmless when there is none', async () => {
+  await settles(new Hasher().close(), 'close of an unused hasher');
+  await settles(hasher.close(), 'close');
+  rmSync(folder, { recursive: true });
+});
+
+hashing.run();

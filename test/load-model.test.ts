@@ -1,0 +1,198 @@
+// From the option "model" to files: what is missing, damaged or changed is noticed before anything runs.
+import { spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { modelFingerprint } from '../dist/esm/models/fingerprint.js';
+import { loadModel } from '../dist/esm/models/load-model.js';
+import { readManifest } from '../dist/esm/models/manifest.js';
+import { Hasher } from '../dist/esm/pool/hasher.js';
+import { refused } from './helpers/assertions.js';
+import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
+
+const hasher = new Hasher();
+const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-models-'));
+
+function copyOfTiny(name: string): string {
+  const copy = join(folder, name);
+  cpSync(TINY_MODEL, copy, { recursive: true });
+  return copy;
+}
+
+const loading = suite('loadModel');
+
+loading('the bundled model is what the manifest says', async () => {
+  const [entry] = await readManifest();
+  const model = await loadModel('bundled', hasher);
+  assert.is(model.id, 'bundled');
+  assert.equal(
+    [model.revision, model.dtype, model.dimensions],
+    [entry!.revision, entry!.dtype, entry!.dimensions],
+  );
+  assert.equal(model.preprocess.cropSize, { height: entry!.imageSize, width: entry!.imageSize });
+  assert.is(model.text?.maxLength, entry!.textLength);
+  assert.match(model.fingerprint, /^[0-9a-f]{64}$/);
+});
+
+loading('the manifest names every file that is loaded, with its true size', async () => {
+  const { statSync } = await import('node:fs');
+  for (const { directory, files } of await readManifest()) {
+    for (const { path, size } of files) {
+      assert.is(statSync(join(ROOT, 'models', directory, path)).size, size, path);
+    }
+  }
+});
+
+loading('a folder in the hub’s layout, absolute or relative; both places of the image tower', async () => {
+  const model = await loadModel(TINY_MODEL, hasher);
+  assert.equal([model.revision, model.text], ['local', undefined]);
+  assert.is(model.visionModel, join(TINY_MODEL, 'onnx', 'vision_model.onnx'));
+  const flat = copyOfTiny('flat');
+  renameSync(join(flat, 'onnx', 'vision_model.onnx'), join(flat, 'vision_model.onnx'));
+  assert.is((await loadModel(flat, hasher)).visionModel, join(flat, 'vision_model.onnx'));
+  const { relative } = await import('node:path');
+  assert.is((await loadModel(relative(process.cwd(), TINY_MODEL), hasher)).fingerprint, model.fingerprint);
+});
+
+loading('the fingerprint follows the content of weights and preprocessing, not the place', async () => {
+  const { fingerprint } = await loadModel(TINY_MODEL, hasher);
+  const copy = copyOfTiny('copy');
+  assert.is((await loadModel(copy, hasher)).fingerprint, fingerprint);
+  appendFileSync(join(copy, 'preprocessor_config.json'), '\n');
+  const changed = (await loadModel(copy, hasher)).fingerprint;
+  assert.is.not(changed, fingerprint);
+  appendFileSync(join(copy, 'onnx', 'vision_model.onnx'), '\0');
+  assert.is.not((await loadModel(copy, hasher)).fingerprint, changed);
+});
+
+loading('modelFingerprint: order of the files does not matter, everything else does', () => {
+  const base = modelFingerprint({ a: '1', b: '2' }, 'fp32');
+  assert.is(modelFingerprint({ b: '2', a: '1' }, 'fp32'), base);
+  for (const other of [
+    modelFingerprint({ a: '2', b: '1' }, 'fp32'),
+    modelFingerprint({ a: '1', b: '2' }, 'int8'),
+    modelFingerprint({ a: '1' }, 'fp32'),
+    modelFingerprint({ a: '1', c: '2' }, 'fp32'),
+  ]) {
+    assert.is.not(other, base);
+  }
+});
+
+loading(
+  'nothing there, a file instead of a folder, a folder without its files: MODEL_NOT_FOUND',
+  async () => {
+    await refused(loadModel(join(folder, 'nowhere'), hasher), 'MODEL_NOT_FOUND', /bundled.*nowhere/);
+    await refused(loadModel(fixture('bad/text.jpg'), hasher), 'MODEL_NOT_FOUND');
+    await refused(loadModel('siglip-that-nobody-knows', hasher), 'MODEL_NOT_FOUND');
+    await refused(loadModel('a\0b', hasher), 'MODEL_NOT_FOUND');
+    const empty = join(folder, 'empty');
+    mkdirSync(empty);
+    await refused(loadModel(empty, hasher), 'MODEL_NOT_FOUND', /vision_model\.onnx/);
+    const bare = copyOfTiny('bare');
+    unlinkSync(join(bare, 'preprocessor_config.json'));
+    await refused(loadModel(bare, hasher), 'MODEL_NOT_FOUND', /preprocessor_config\.json/);
+  },
+);
+
+loading('a preprocessor_config.json that is no JSON or no config: MODEL_INVALID with its path', async () => {
+  const broken = copyOfTiny('broken');
+  const path = join(broken, 'preprocessor_config.json');
+  for (const content of ['', '{', 'null', '[]', '{}', '"text"']) {
+    writeFileSync(path, content);
+    await refused(loadModel(broken, hasher), 'MODEL_INVALID', /broken.*preprocessor_config\.json/);
+  }
+  copyFileSync(fixture('preprocessor-configs/tiny-siglip2-naflex.json'), path);
+  await refused(loadModel(broken, hasher), 'MODEL_INVALID');
+});
+
+loading.after(() => hasher.close());
+loading.run();
+
+const installation = suite('a damaged installation');
+
+/** The package as installed, in a place where it may be damaged. */
+const copied = join(folder, 'package');
+mkdirSync(copied);
+for (const part of ['package.json', 'dist', 'models']) {
+  cpSync(join(ROOT, part), join(copied, part), { recursive: true });
+}
+for (const part of ['build', 'node_modules']) symlinkSync(join(ROOT, part), join(copied, part));
+const bundled = join(copied, 'models', 'bundled');
+
+function create(): string {
+  const entry = pathToFileURL(join(copied, 'dist', 'esm', 'index.js')).href;
+  const script = `import { SemanticVision } from ${JSON.stringify(entry)};
+    try { await (await SemanticVision.create({ workers: 1 })).close(); console.log('fine'); }
+    catch (error) { console.log(error.code, error.message); }`;
+  const { stdout, stderr, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.is(signal, null, stderr);
+  assert.is(stderr, '');
+  return stdout;
+}
+
+/** Damages a file, creates, mends it. */
+function withDamage(path: string, damage: (path: string) => void): string {
+  const kept = readFileSync(path);
+  try {
+    damage(path);
+    return create();
+  } finally {
+    writeFileSync(path, kept);
+  }
+}
+
+installation('undamaged it works', () => {
+  assert.is(create(), 'fine\n');
+});
+
+installation('one flipped bit in any file of the model: MODEL_INVALID with path and both hashes', () => {
+  for (const name of ['vision_model.onnx', 'text_model.onnx', 'tokenizer.json', 'preprocessor_config.json']) {
+    const message = withDamage(join(bundled, name), (path) => {
+      const bytes = readFileSync(path);
+      const middle = Math.floor(bytes.length / 2);
+      bytes[middle] = bytes[middle]! ^ 1;
+      writeFileSync(path, bytes);
+    });
+    assert.match(message, new RegExp(`^MODEL_INVALID .*${name.replace('.', '\\.')}`));
+    assert.match(message, /[0-9a-f]{64}.*[0-9a-f]{64}.*reinstall/i);
+  }
+});
+
+installation('a file that is missing or cut', () => {
+  const model = join(bundled, 'vision_model.onnx');
+  assert.match(
+    withDamage(model, (path) => writeFileSync(path, readFileSync(path).subarray(0, 1000))),
+    /^MODEL_INVALID/,
+  );
+  assert.match(withDamage(model, unlinkSync), /^MODEL_NOT_FOUND .*vision_model\.onnx/);
+});
+
+installation('a manifest that is missing or no JSON', () => {
+  const manifest = join(copied, 'models', 'manifest.json');
+  assert.match(withDamage(manifest, unlinkSync), /^MODEL_NOT_FOUND .*manifest\.json/);
+  assert.match(
+    withDamage(manifest, (path) => writeFileSync(path, '{')),
+    /^MODEL_(NOT_FOUND|INVALID) .*manifest\.json/,
+  );
+});
+
+installation.after(() => rmSync(folder, { recursive: true }));
+installation.run();
