@@ -15,6 +15,7 @@ export interface OpenedFile {
   size: number;
   /** Fills the buffer from the start of the file. */
   readInto: (target: Uint8Array) => Promise<void>;
+  /** Never rejects. */
   close: () => Promise<void>;
 }
 
@@ -43,7 +44,7 @@ export async function openFile(location: string | URL): Promise<OpenedFile> {
       name: path,
       size: stat.size,
       readInto: (target) => fill(file, target, path),
-      close: () => file.close(),
+      close: () => file.close().catch(() => undefined),
     };
   } catch (error) {
     await file.close();

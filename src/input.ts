@@ -136,7 +136,8 @@ async function readFileBytes(file: OpenedFile, limit: number): Promise<Uint8Arra
     await file.readInto(bytes);
     return bytes;
   } finally {
-    await file.close();
+    // Nobody has to wait until the descriptor is given back: that is a tenth of a cache hit.
+    void file.close();
   }
 }
 

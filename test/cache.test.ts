@@ -32,7 +32,9 @@ function jobs() {
     all.push(job);
     return {
       result,
-      promote: () => void job.promoted++,
+      promote: () => {
+        job.promoted++;
+      },
       cancel: () => {
         job.cancelled++;
         return !job.running;
@@ -43,6 +45,9 @@ function jobs() {
 }
 
 const VECTOR = Float32Array.of(1, 2, 3);
+function uncalled(): never {
+  throw new Error('must not compute');
+}
 const bulk = { priority: 'bulk' as const };
 
 const cache = suite('VectorCache');
@@ -56,7 +61,7 @@ cache('computes once, then answers from memory with copies', async () => {
   assert.is(computed.cached, false);
   computed.vector.fill(9);
   computed.createdAt.setTime(0);
-  const again = await vectors.resolve('a', () => assert.unreachable() as never, bulk);
+  const again = await vectors.resolve('a', uncalled, bulk);
   assert.is(again.cached, true);
   sameBits(again.vector, Float32Array.of(1, 2, 3));
   assert.ok(again.createdAt.getTime() > 0);
@@ -185,7 +190,7 @@ cache('drops the least recently used and never exceeds its bytes', async () => {
           const { bytes, entries } = vectors.stats();
           assert.ok(bytes <= max && entries <= max / 400);
           if (entries > 0) {
-            const again = await vectors.resolve(`key ${key}`, () => assert.unreachable() as never, bulk);
+            const again = await vectors.resolve(`key ${key}`, uncalled, bulk);
             assert.is(again.cached, true, 'the newest is kept');
           }
         }

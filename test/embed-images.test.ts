@@ -382,7 +382,8 @@ mapping('its signal fires when the consumer stops, and only then', async () => {
         undefined,
       );
       let count = 0;
-      for await (const _ of mapped) if (++count === limit) break;
+      for await (const item of mapped) if (++count === limit) return item;
+      return undefined;
     })();
   await run(3);
   assert.is(signals.length, 3);

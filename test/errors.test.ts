@@ -50,7 +50,9 @@ errors('instanceof is false for everything else', () => {
 });
 
 errors('a subclass is told from its base', () => {
-  class Special extends VisionError {}
+  class Special extends VisionError {
+    readonly special = true;
+  }
   const special = new Special('CLOSED', 'x');
   const plain = new VisionError('CLOSED', 'x');
   assert.ok(special instanceof Special);
@@ -79,7 +81,7 @@ errors('describe is short and never throws', () => {
     10n,
     -0,
     NaN,
-    class {},
+    () => 1,
     new Date(NaN),
     'x'.repeat(1e6),
     Buffer.alloc(1e6),

@@ -387,7 +387,7 @@ memory('pixels of the wrong length, size, kind', async () => {
     { height: 9 },
   ];
   for (const change of bad) {
-    await refused(vision.embedImage({ ...good, ...change } as ImageInput), 'INVALID_ARGUMENT', /image\./);
+    await refused(vision.embedImage({ ...good, ...change }), 'INVALID_ARGUMENT', /image\./);
   }
   await refused(vision.embedImage({ data } as unknown as ImageInput), 'INVALID_ARGUMENT');
   await refused(vision.embedImage({ ...good, width: 2 ** 31, height: 2 ** 31 }), 'TOO_MANY_PIXELS');

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -65,7 +65,6 @@ loading('a folder in the hub’s layout, absolute or relative; both places of th
   const flat = copyOfTiny('flat');
   renameSync(join(flat, 'onnx', 'vision_model.onnx'), join(flat, 'vision_model.onnx'));
   assert.is((await loadModel(flat, hasher)).visionModel, join(flat, 'vision_model.onnx'));
-  const { relative } = await import('node:path');
   assert.is((await loadModel(relative(process.cwd(), TINY_MODEL), hasher)).fingerprint, model.fingerprint);
 });
 

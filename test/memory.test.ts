@@ -76,14 +76,14 @@ memory('200 lives of a pool', () => {
 
 // Shared memory is given back when every thread that saw it has collected its garbage, so a plateau comes late: images
 // are large enough for a leak to stand out from it.
-memory('200 images in one pool', () => {
+memory('100 images in one pool', () => {
   const samples = residentMemory(
     `const vision = await SemanticVision.create({ model: ${MODEL}, workers: 2, intraOpNumThreads: 1 });`,
     `await Promise.all([vision.embedImage(fresh(1000)), vision.embedImage(fresh(1000))]);`,
-    100,
+    50,
   );
   // One copy of the pixels that stays behind is 3 MB.
-  const growth = growthPerStep(samples, 100) / 2;
+  const growth = growthPerStep(samples, 50) / 2;
   assert.ok(growth < 1.5 * MIB, report(growth, samples));
 });
 
@@ -97,10 +97,10 @@ memory('aborted, refused and failing requests leave nothing behind', () => {
      requests.push(vision.embedImage(Buffer.alloc(300_000, 'x')));
      setImmediate(() => controller.abort());
      await Promise.allSettled(requests);`,
-    100,
+    50,
   );
   // Eight copies of 1.5 MB.
-  const growth = growthPerStep(samples, 100);
+  const growth = growthPerStep(samples, 50);
   assert.ok(growth < 4 * MIB, report(growth, samples));
 });
 

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { Transformer } from '@napi-rs/image';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Pixels } from '../dist/esm/image/decode.js';
 import { readHeader } from '../dist/esm/image/header.js';
 import { parsePreprocessConfig } from '../dist/esm/image/preprocess-config.js';
 import { Preprocessor } from '../dist/esm/image/preprocess.js';
 import { refused } from './helpers/assertions.js';
-import { ROOT, fixture, fixtureJson, noise, photo } from './helpers/fixtures.js';
+import { ROOT, fixture, fixtureJson, photo } from './helpers/fixtures.js';
 
 const LIMIT = 1e8;
 const CROP = parsePreprocessConfig(
@@ -23,7 +24,7 @@ function tensorOf(bytes: Uint8Array, config = CROP, autoOrient = true): Float32A
   return preprocessor.tensor;
 }
 
-function tensorOfPixels(pixels: ReturnType<typeof noise>, config = CROP): Float32Array {
+function tensorOfPixels(pixels: Pixels, config = CROP): Float32Array {
   const preprocessor = new Preprocessor(config, { autoOrient: true, limitInputPixels: LIMIT });
   preprocessor.write(...preprocessor.resize(pixels));
   return preprocessor.tensor;

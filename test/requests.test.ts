@@ -1,4 +1,5 @@
 // Requests against each other: lanes, limits, cancellation, single flight, counters.
+import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -220,7 +221,6 @@ aborting('after the result: nothing happens', async () => {
 });
 
 aborting('leaves no listener on a signal that lives long', async () => {
-  const { getEventListeners } = await import('node:events');
   const { signal } = new AbortController();
   const image = fresh();
   for (let i = 0; i < 5; i++) await vision.embedImage(image, { signal });

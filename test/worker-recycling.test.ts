@@ -36,7 +36,7 @@ recycling('a worker that dies under its request fails that one alone and is repl
 });
 
 recycling('all callers of a coalesced request learn of it; a retry works', async () => {
-  const vision = await SemanticVision.create({ workers: 1, intraOpNumThreads: 1 });
+  const vision = await SemanticVision.create({ model: TINY_MODEL, workers: 1, intraOpNumThreads: 1 });
   const image = fresh();
   poison(liveThreads().at(-1)!);
   const requests = [1, 2, 3].map(() => vision.embedImage(image));
@@ -92,7 +92,7 @@ recycling('all workers die at once, under load, again and again', async () => {
 });
 
 recycling('a death in the middle of a stream is one bad result', async () => {
-  const vision = await SemanticVision.create({ workers: 1, intraOpNumThreads: 1 });
+  const vision = await SemanticVision.create({ model: TINY_MODEL, workers: 1, intraOpNumThreads: 1 });
   const codes: string[] = [];
   for await (const result of vision.embedImages([fresh(), fresh(), fresh(), fresh(), fresh()], {
     concurrency: 1,
@@ -105,7 +105,7 @@ recycling('a death in the middle of a stream is one bad result', async () => {
 });
 
 recycling('close while the last worker dies still ends', async () => {
-  const vision = await SemanticVision.create({ workers: 1, intraOpNumThreads: 1 });
+  const vision = await SemanticVision.create({ model: TINY_MODEL, workers: 1, intraOpNumThreads: 1 });
   poison(liveThreads().at(-1)!);
   const doomed = refused(vision.embedImage(fresh()), 'WORKER_FAILED');
   await settles(Promise.all([doomed, vision.close()]), 'close');
