@@ -1,4 +1,4 @@
-// Stage 1, bytes enter: every kind of ImageInput becomes a private copy in shared memory, checked and hashed.
+// Stage 1, bytes enter: every kind of ImageInput becomes a private copy, checked and hashed.
 import { isAnyArrayBuffer, isUint8Array } from 'node:util/types';
 import { VisionError, describe, expectedButReceived } from './errors.js';
 import { readHeader, tooManyPixels } from './image/header.js';
@@ -42,8 +42,7 @@ export async function loadInput(
   hasher: Hasher,
 ): Promise<LoadedInput> {
   if (isRawImage(input)) return loadPixels(input, limits, hasher);
-  const bytes = await readBytes(input, limits.limitInputBytes);
-  const hash = await hasher.bytes(bytes);
+  const { sha256: hash, bytes } = await hasher.bytes(await readBytes(input, limits.limitInputBytes));
   return {
     hash,
     toJob: () => ({ kind: 'image', bytes, header: readHeader(bytes, limits.limitInputPixels) }),
@@ -53,8 +52,10 @@ export async function loadInput(
 async function loadPixels(image: RawImage, limits: InputLimits, hasher: Hasher): Promise<LoadedInput> {
   const { width, height, channels } = image;
   checkPixels(image, limits.limitInputPixels);
-  const data = await copyShared(image.data);
-  const hash = await hasher.bytes(data, `raw:${width}x${height}x${channels}\n`);
+  const { sha256: hash, bytes: data } = await hasher.bytes(
+    await copied(image.data),
+    `raw:${width}x${height}x${channels}\n`,
+  );
   return { hash, toJob: () => ({ kind: 'pixels', data, width, height, channels }) };
 }
 
@@ -94,7 +95,10 @@ function checkPixels(image: RawImage, limitInputPixels: number): void {
   }
 }
 
-async function readBytes(input: Exclude<ImageInput, RawImage>, limit: number): Promise<Uint8Array> {
+async function readBytes(
+  input: Exclude<ImageInput, RawImage>,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof input === 'string' || input instanceof URL) return readFileBytes(await openFile(input), limit);
   if (input instanceof Blob) {
     checkSize(input.size, limit, 'the Blob');
@@ -112,7 +116,7 @@ async function readBytes(input: Exclude<ImageInput, RawImage>, limit: number): P
     );
   }
   checkSize(view.length, limit, describe(input));
-  return copyShared(view);
+  return copied(view);
 }
 
 function viewOf(buffer: ArrayBufferLike): Uint8Array {
@@ -129,10 +133,10 @@ function viewOf(buffer: ArrayBufferLike): Uint8Array {
   }
 }
 
-async function readFileBytes(file: OpenedFile, limit: number): Promise<Uint8Array> {
+async function readFileBytes(file: OpenedFile, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   try {
     checkSize(file.size, limit, file.name);
-    const bytes = shared(file.size);
+    const bytes = ownBytes(file.size);
     await file.readInto(bytes);
     return bytes;
   } finally {
@@ -154,13 +158,14 @@ function checkSize(size: number, limit: number, what: string): void {
   }
 }
 
-// Shared memory reaches the hashing thread and the worker without another copy.
-function shared(size: number): Uint8Array {
-  return new Uint8Array(new SharedArrayBuffer(size));
+// Memory that goes to the hashing thread, back, and on to a worker by being transferred. Shared memory would save the ways
+// back and forth, but V8 counts it as nothing and so never hurries to give it back. Every byte of it is written.
+function ownBytes(size: number): Uint8Array<ArrayBuffer> {
+  return Buffer.allocUnsafeSlow(size);
 }
 
-async function copyShared(source: Uint8Array | Uint8ClampedArray): Promise<Uint8Array> {
-  const copy = shared(source.length);
+async function copied(source: Uint8Array | Uint8ClampedArray): Promise<Uint8Array<ArrayBuffer>> {
+  const copy = ownBytes(source.length);
   for (let start = 0; start < copy.length; start += SLICE_BYTES) {
     if (start > 0) await new Promise(setImmediate);
     if (source.length !== copy.length) {
@@ -174,8 +179,8 @@ async function copyShared(source: Uint8Array | Uint8ClampedArray): Promise<Uint8
   return copy;
 }
 
-async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
-  const bytes = shared(size);
+async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = ownBytes(size);
   let offset = 0;
   try {
     for await (const chunk of chunks) {

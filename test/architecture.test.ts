@@ -76,7 +76,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [1, /^models\//],
   [1, /^stream\.ts$/],
   [2, /^cache\.ts$/],
-  [3, /^pool\/(pool|queue|worker|hasher|hash-worker|exit-gate)\.ts$/],
+  [3, /^pool\/(?!protocol|cpus)/],
   [4, /^image\/(?!preprocess|binding)/],
   [5, /^image\/(preprocess|preprocess-config|binding)/],
   [6, /^inference\//],
@@ -150,7 +150,7 @@ architecture('each package enters through its file, and all of them are dependen
     '@huggingface/tokenizers': /^inference\/tokenizer\.ts$/,
     'image-size': /^image\/header\.ts$/,
     'lru-cache': /^cache\.ts$/,
-    piscina: /^pool\/(pool|hasher)\.ts$/,
+    piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
   };
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;

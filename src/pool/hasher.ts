@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
 import { packageRoot } from '../package-root.js';
-import type { HashJob, HashReply } from './hash-worker.js';
+import type { HashJob, HashReply, OwnBytes } from './hash-worker.js';
 
 // 256 KiB take about 0.2 ms where the CPU has SHA instructions: less than the way to another thread and back.
 const INLINE_BYTES = 256 * 1024;
@@ -17,18 +17,19 @@ export class Hasher {
 
   /**
    * SHA-256 of a prefix followed by bytes.
-   * @param bytes - for more than 256 KiB they must be backed by a SharedArrayBuffer, or they are copied
+   * @param bytes - a whole buffer; it may be moved away, to be used on as what is returned
    * @param prefix - text that goes before them
-   * @returns lower-case hex
+   * @returns lower-case hex, and the bytes
    * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly
    */
-  async bytes(bytes: Uint8Array, prefix = ''): Promise<string> {
+  async bytes(bytes: OwnBytes, prefix = ''): Promise<{ sha256: string; bytes: OwnBytes }> {
     if (bytes.length <= INLINE_BYTES) {
-      return createHash('sha256').update(prefix).update(bytes).digest('hex');
+      return { sha256: createHash('sha256').update(prefix).update(bytes).digest('hex'), bytes };
     }
-    const reply = await this.#run({ prefix, bytes });
-    if (!reply.ok) throw new VisionError('WORKER_FAILED', `Hashing failed: ${reply.message}`);
-    return reply.sha256;
+    const reply = await this.#run({ prefix, bytes }, [bytes.buffer]);
+    if (!reply.ok || reply.bytes === undefined)
+      throw new VisionError('WORKER_FAILED', 'Hashing failed. Retry.');
+    return { sha256: reply.sha256, bytes: reply.bytes };
   }
 
   /**
@@ -48,8 +49,8 @@ export class Hasher {
     await this.#piscina?.destroy();
   }
 
-  async #run(job: HashJob): Promise<HashReply> {
-    const running = this.#hash(job);
+  async #run(job: HashJob, transferList: ArrayBuffer[] = []): Promise<HashReply> {
+    const running = this.#hash(job, transferList);
     this.#running.add(running);
     try {
       return await running;
@@ -58,10 +59,10 @@ export class Hasher {
     }
   }
 
-  async #hash(job: HashJob): Promise<HashReply> {
+  async #hash(job: HashJob, transferList: ArrayBuffer[]): Promise<HashReply> {
     this.#piscina ??= this.#start();
     try {
-      return await this.#piscina.run(job);
+      return await this.#piscina.run(job, { transferList });
     } catch (cause) {
       throw new VisionError('WORKER_FAILED', `The hashing thread failed: ${messageOf(cause)}. Retry.`, {
         cause,
@@ -75,6 +76,7 @@ export class Hasher {
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: IDLE_MS,
+      atomics: 'disabled',
       execArgv: [],
     });
     // An idle thread that dies has no job to fail; without a listener the event would end the process.

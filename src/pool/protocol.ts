@@ -37,14 +37,14 @@ export interface TextTower {
 /** Encoded bytes, with what the header said. */
 export interface ImageJob {
   kind: 'image';
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   header: ImageHeader;
 }
 
 /** Decoded pixels. */
 export interface PixelsJob {
   kind: 'pixels';
-  data: Uint8Array;
+  data: Uint8Array<ArrayBuffer>;
   width: number;
   height: number;
   channels: 3 | 4;

@@ -6,6 +6,7 @@ import { l2Normalize } from '../inference/postprocess.js';
 import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js';
 import { TextEncoder } from '../inference/tokenizer.js';
 import { enterNative } from './exit-gate.js';
+import { reclaim } from './reclaim.js';
 import type { Done, Embedded, Failure, ImageJob, Job, PixelsJob, TextJob, WorkerConfig } from './protocol.js';
 
 const config = workerData as WorkerConfig;
@@ -37,6 +38,9 @@ async function warm(): Promise<Done> {
 
 async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
   const session = await openVision();
+  // Before the work, when nothing of the image before is in use any more.
+  await reclaim(lastImageBytes);
+  lastImageBytes = nativeBytes(job);
   const start = performance.now();
   const [pixels, geometry] =
     job.kind === 'image' ? preprocessor.decode(job.bytes, job.header) : preprocessor.resize(job);
@@ -53,6 +57,15 @@ async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
     inference: performance.now() - written,
   };
   return { ok: true, vector, times };
+}
+
+let lastImageBytes = 0;
+
+// The input, the decoder's pixels and the resizer's RGBA copy of them.
+function nativeBytes(job: ImageJob | PixelsJob): number {
+  return job.kind === 'image'
+    ? job.bytes.length + 7 * job.header.width * job.header.height
+    : job.data.length + 8 * job.width * job.height;
 }
 
 async function embedText(job: TextJob): Promise<Embedded> {
