@@ -36,7 +36,7 @@ const say = (text: string) => {
   if (!options.json) process.stdout.write(`${text}\n`);
 };
 say(
-  `${machine.cpu}, ${machine.cpus} CPUs, ${machine.memoryGiB} GiB, ${machine.platform}, Node ${machine.node}`,
+  `${machine.cpu}, ${machine.cpus} CPUs, kernel ${machine.kernel}, ${machine.memoryGiB} GiB, ${machine.platform}, Node ${machine.node}`,
 );
 say(
   Object.entries(machine.packages)

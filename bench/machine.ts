@@ -1,6 +1,7 @@
 // Describes where and with what the figures were taken.
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { kernelImplementation } from '../dist/esm/image/binding.js';
 import { ROOT } from './inputs.js';
 import { CPUS } from './subjects.js';
 
@@ -19,6 +20,8 @@ export interface Machine {
   cpu: string;
   /** CPUs that this process may use. */
   cpus: number;
+  /** Implementation of the native kernel in use. */
+  kernel: string;
   memoryGiB: number;
   node: string;
   platform: string;
@@ -31,6 +34,7 @@ export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cpus: CPUS,
+    kernel: kernelImplementation(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,
     platform: `${process.platform}-${process.arch}`,

@@ -1,5 +1,6 @@
 // Times a function that can be repeated, with tinybench.
 import { Bench } from 'tinybench';
+import { reclaim } from '../dist/esm/pool/reclaim.js';
 import type { Figure } from './trial.js';
 
 /**
@@ -7,9 +8,17 @@ import type { Figure } from './trial.js';
  * @param label - name of the figure
  * @param samples - how many calls are timed
  * @param work - what to time
+ * @param between - runs after each call, not timed
  * @returns the figure, in ms
  */
-export async function measure(label: string, samples: number, work: () => Promise<unknown>): Promise<Figure> {
+export async function measure(
+  label: string,
+  samples: number,
+  work: () => Promise<unknown>,
+  between: () => Promise<void> = () => Promise.resolve(),
+): Promise<Figure> {
+  const cpuTimes: number[] = [];
+  let before = process.cpuUsage();
   const bench = new Bench({
     time: 0,
     iterations: samples,
@@ -18,14 +27,33 @@ export async function measure(label: string, samples: number, work: () => Promis
     retainSamples: true,
     throws: true,
   });
-  bench.add(label, work, { async: true });
+  bench.add(label, work, {
+    async: true,
+    beforeEach: () => {
+      before = process.cpuUsage();
+    },
+    afterEach: async () => {
+      const { user, system } = process.cpuUsage(before);
+      cpuTimes.push((user + system) / 1000);
+      await between();
+    },
+  });
   await bench.run();
   const result = bench.getTask(label)!.result;
   if (result.state !== 'completed')
     throw new Error(`The task "${label}" ended in the state ${result.state}.`);
   const { samples: times, max } = result.latency;
   if (times === undefined) throw new Error(`The task "${label}" kept no samples.`);
-  return { label, unit: 'ms', ...quartiles(times), p99: quantile(times, 0.99), max };
+  const cpu = quantile(cpuTimes.slice(-samples), 0.5); // the first ones are the warm-up's
+  return { label, unit: 'ms', ...quartiles(times), p99: quantile(times, 0.99), max, cpu };
+}
+
+/**
+ * For `between`: frees the large native buffers of the call before, whose finalizers need a turn of the event loop.
+ * Without it some subjects would hold gigabytes after forty images.
+ */
+export async function freeImages(): Promise<void> {
+  await reclaim(Infinity);
 }
 
 /**

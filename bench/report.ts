@@ -1,7 +1,7 @@
 // Figures of several rounds to one row each, and rows to a table that a person can read.
 import { DISTURBED, type Round } from './child.js';
 import { quantile } from './measure.js';
-import type { Figure, Trial } from './trial.js';
+import type { Figure, Race, Trial } from './trial.js';
 
 /** One label of one subject, over all rounds. */
 export interface Row extends Figure {
@@ -12,7 +12,7 @@ export interface Row extends Figure {
   others: number;
 }
 
-const NUMBERS = ['value', 'p25', 'p75', 'p99', 'max'] as const;
+const NUMBERS = ['value', 'p25', 'p75', 'p99', 'max', 'cpu'] as const;
 
 /**
  * Takes the median of each number across the rounds.
@@ -39,7 +39,7 @@ export function combine(subject: string, rounds: readonly Round[]): Row[] {
   });
 }
 
-const HEADER = ['', 'median', 'p25..p75', 'p99', 'max', 'rounds', 'others', ''];
+const HEADER = ['', 'median', 'p25..p75', 'p99', 'max', 'cpu', 'rounds', 'others', ''];
 
 /**
  * @param trial - what was measured
@@ -53,11 +53,24 @@ export function table(trial: Trial, rows: readonly Row[]): string {
     const reference = same.find((row) => row.subject === trial.subjects[0]);
     return [[label, ...HEADER.slice(1).map(() => '')], ...same.map((row) => cells(row, reference))];
   });
-  return ['', `${trial.name}: ${trial.about}`, ...align([HEADER, ...lines])].join('\n');
+  const races = (trial.races ?? []).map((race) => outcome(race, rows));
+  return ['', `${trial.name}: ${trial.about}`, ...align([HEADER, ...lines]), ...races].join('\n');
+}
+
+function outcome({ label, subject, peer, times }: Race, rows: readonly Row[]): string {
+  const rowOf = (name: string) => rows.find((row) => row.subject === name && row.label === label);
+  const [ours, theirs] = [rowOf(subject), rowOf(peer)];
+  const target = `  target ${label}: ${subject} >= ${times} times as fast as ${peer}:`;
+  if (ours === undefined || theirs === undefined) return `${target} not measured`;
+  const disturbed = Math.max(ours.others, theirs.others) > DISTURBED;
+  const by = (row: Row) => (disturbed ? (row.cpu ?? Number.NaN) : judged(row));
+  const ratio = by(theirs) / by(ours);
+  const how = disturbed ? ' (disturbed: by CPU time)' : '';
+  return `${target} ${ratio.toFixed(2)}, ${ratio >= times ? 'met' : 'missed'}${how}`;
 }
 
 function cells(row: Row, reference: Row | undefined): string[] {
-  const { subject, unit, value, p25, p75, p99, max, rounds, others } = row;
+  const { subject, unit, value, p25, p75, p99, max, cpu, rounds, others } = row;
   const range = (from: number | undefined, to: number | undefined) =>
     from === undefined || to === undefined ? '' : `${format(from)}..${format(to)}`;
   return [
@@ -66,6 +79,7 @@ function cells(row: Row, reference: Row | undefined): string[] {
     range(p25, p75),
     p99 === undefined ? '' : format(p99),
     max === undefined ? '' : format(max),
+    cpu === undefined ? '' : format(cpu),
     rounds.length < 2 ? '' : range(Math.min(...rounds), Math.max(...rounds)),
     `${(100 * others).toFixed(0)}%${others > DISTURBED ? '!' : ''}`,
     [versus(row, reference), verdict(row)].filter(Boolean).join(', '),

@@ -11,6 +11,8 @@ export interface Figure {
   p75?: number;
   p99?: number;
   max?: number;
+  /** Median CPU time of a call, all threads of the process, ms: what waiting for a CPU does not add to. */
+  cpu?: number;
   /** Which number is compared across subjects and held against the target. Default `value`. */
   judgedBy?: 'p99';
   /** The target: the judged number should be less. Printed, never asserted: timings do not belong in a test. */
@@ -23,6 +25,16 @@ export interface Effort {
   times: (full: number, least?: number) => number;
 }
 
+/** A target for one subject against another: printed, never asserted. */
+export interface Race {
+  /** Which figure; its unit is ms. */
+  label: string;
+  subject: string;
+  peer: string;
+  /** The peer should take at least this many times as long. By CPU time where others disturbed one of them. */
+  times: number;
+}
+
 /** One question, answered for each subject in turn. */
 export interface Trial {
   name: string;
@@ -30,6 +42,8 @@ export interface Trial {
   about: string;
   /** Who is measured; the first one is what the others are compared with. */
   subjects: readonly string[];
+  /** Who should be faster than whom. */
+  races?: readonly Race[];
   run: (subject: string, effort: Effort) => Promise<Figure[]>;
 }
 

@@ -103,7 +103,7 @@ async function main() {
   const perSecond = (index.size / elapsed) * 1000;
   console.log(`\nTimings, mean per image (${workers} workers x ${intraOpNumThreads} threads):`);
   console.log(
-    `  decode and resize ${ms(timings.decode.meanMs)}, preprocess ${ms(timings.preprocess.meanMs)}, ` +
+    `  decode ${ms(timings.decode.meanMs)}, resize and normalise ${ms(timings.preprocess.meanMs)}, ` +
       `inference ${ms(timings.inference.meanMs)}, search ${ms(searches.reduce((a, b) => a + b) / searches.length)}`,
   );
   console.log(`  ${index.size} images in ${ms(elapsed)}: ${perSecond.toFixed(1)} images/s`);

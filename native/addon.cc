@@ -10,10 +10,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const Implementation* implementation = ChooseImplementation(env);
   if (implementation == nullptr) return exports;  // an exception is pending: require() throws it
 
-  env.SetInstanceData(new AddonData{implementation});
+  env.SetInstanceData(new AddonData{implementation, {}});
   exports.Set("kernelImplementation", Napi::Function::New<KernelImplementation>(env, "kernelImplementation"));
   exports.Set("kernelImplementations", Napi::Function::New<KernelImplementations>(env, "kernelImplementations"));
   exports.Set("normalize", Napi::Function::New<Normalize>(env, "normalize"));
+  exports.Set("resize", Napi::Function::New<ResizeBytes>(env, "resize"));
+  exports.Set("resizeNormalize", Napi::Function::New<ResizeNormalize>(env, "resizeNormalize"));
   return exports;
 }
 

@@ -11,12 +11,15 @@ namespace semantic_vision {
 // One per environment (main thread, each worker), freed by Node with it: nothing of JavaScript's is kept in globals.
 struct AddonData {
   const Implementation* implementation;  // what runs when a call names none
+  ResizeContext resize;                  // an environment runs one call at a time
 };
 
 // Each is described where it is defined.
 Napi::Value KernelImplementation(const Napi::CallbackInfo& info);
 Napi::Value KernelImplementations(const Napi::CallbackInfo& info);
 Napi::Value Normalize(const Napi::CallbackInfo& info);
+Napi::Value ResizeBytes(const Napi::CallbackInfo& info);
+Napi::Value ResizeNormalize(const Napi::CallbackInfo& info);
 
 }  // namespace semantic_vision
 

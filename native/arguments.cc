@@ -92,13 +92,24 @@ const float* Arguments::Coefficients(size_t index, const char* name, size_t leng
   return values.data;
 }
 
-PixelView Arguments::Pixels(size_t index, Span<uint8_t> source) {
+PixelView Arguments::Pixels(size_t index, Span<uint8_t> source) { return Rows(index, source, 3, 1); }
+
+StoredImage Arguments::Stored(size_t index, Span<uint8_t> source) {
+  const uint64_t sample_bytes = Integer(index + 5, "bytesPerSample", 1, 2);
+  const uint64_t orientation = Integer(index + 6, "orientation", 1, 8);
+  if (!ok()) return {};
+  const PixelView view = Rows(index, source, 1, sample_bytes);
+  return {view.data,     view.width, view.height, view.row_stride, view.channels, static_cast<size_t>(sample_bytes),
+          static_cast<int>(orientation)};
+}
+
+PixelView Arguments::Rows(size_t index, Span<uint8_t> source, uint64_t least_channels, uint64_t sample_bytes) {
   const uint64_t offset = Integer(index, "offset", 0, kMaxSafeInteger);
   const uint64_t width = Integer(index + 1, "width", 1, kMaxSide);
   const uint64_t height = Integer(index + 2, "height", 1, kMaxSide);
-  const uint64_t channels = Integer(index + 3, "channels", 3, 4);
+  const uint64_t channels = Integer(index + 3, "channels", least_channels, 4);
   if (!ok()) return {};
-  const uint64_t row = width * channels;
+  const uint64_t row = width * channels * sample_bytes;
   const uint64_t stride = Integer(index + 4, "rowStride", row, kMaxSafeInteger);
   if (!ok()) return {};
 
@@ -126,6 +137,16 @@ const Implementation* Arguments::ImplementationNamed(size_t index, const Impleme
   const Implementation* found = FindImplementation(name);
   if (found == nullptr) FailExpected("implementation", expected, "\"" + name.substr(0, 60) + "\"");
   return found;
+}
+
+void Arguments::CheckTarget(const void* target, size_t length, size_t element_bytes, size_t needed,
+                            Span<uint8_t> source) {
+  if (!ok()) return;
+  if (length < needed) {
+    FailExpected("target", "at least " + std::to_string(needed) + " elements", std::to_string(length));
+  } else if (Overlap(source.data, source.length, target, length * element_bytes)) {
+    Fail("Expected source and target to be separate memory but they overlap.");
+  }
 }
 
 void Arguments::Fail(const std::string& message) {

@@ -9,6 +9,7 @@
 
 #include "kernels/implementations.h"
 #include "kernels/pixel_view.h"
+#include "kernels/upright_rows.h"
 
 namespace semantic_vision {
 
@@ -39,8 +40,14 @@ class Arguments {
   // Five arguments from `index` on: offset, width, height, channels, row stride; all of it within `source`.
   PixelView Pixels(size_t index, Span<uint8_t> source);
 
+  // Seven arguments from `index` on: those of Pixels(), with 1 to 4 channels, then bytes per sample and orientation.
+  StoredImage Stored(size_t index, Span<uint8_t> source);
+
   // Optional: `otherwise` when undefined or not given.
   const Implementation* ImplementationNamed(size_t index, const Implementation* otherwise);
+
+  // A target must hold `needed` elements and share no memory with the source.
+  void CheckTarget(const void* target, size_t length, size_t element_bytes, size_t needed, Span<uint8_t> source);
 
   // Notes `message` unless something was wrong before.
   void Fail(const std::string& message);
@@ -49,6 +56,8 @@ class Arguments {
   Napi::Value Throw() const;
 
  private:
+  // What Pixels() and Stored() have in common; a pixel takes `sample_bytes` for each channel.
+  PixelView Rows(size_t index, Span<uint8_t> source, uint64_t least_channels, uint64_t sample_bytes);
   void FailExpected(const char* name, const std::string& expected, const std::string& received);
 
   const Napi::CallbackInfo& info_;

@@ -19,15 +19,7 @@ Napi::Value Normalize(const Napi::CallbackInfo& info) {
   const Span<float> target = arguments.Floats(8, "target");
   const Implementation* implementation =
       arguments.ImplementationNamed(9, info.Env().GetInstanceData<AddonData>()->implementation);
-  if (!arguments.ok()) return arguments.Throw();
-
-  const size_t needed = 3 * pixels.width * pixels.height;
-  if (target.length < needed) {
-    arguments.Fail("Expected at least " + std::to_string(needed) + " elements for target but received " +
-                   std::to_string(target.length) + ".");
-  } else if (Overlap(source.data, source.length, target.data, target.length * sizeof(float))) {
-    arguments.Fail("Expected source and target to be separate memory but they overlap.");
-  }
+  arguments.CheckTarget(target.data, target.length, sizeof(float), 3 * pixels.width * pixels.height, source);
   if (!arguments.ok()) return arguments.Throw();
 
   implementation->normalize(pixels, scale, bias, target.data);

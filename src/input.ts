@@ -1,7 +1,8 @@
 // Stage 1, bytes enter: every kind of ImageInput becomes a private copy, checked and hashed.
 import { isAnyArrayBuffer, isUint8Array } from 'node:util/types';
 import { VisionError, describe, expectedButReceived } from './errors.js';
-import { readHeader, tooManyPixels } from './image/header.js';
+import { readHeader } from './image/header.js';
+import { checkRawImage } from './image/raw-image.js';
 import { openFile, type OpenedFile } from './input-file.js';
 import type { Hasher } from './pool/hasher.js';
 import type { ImageJob, PixelsJob } from './pool/protocol.js';
@@ -50,10 +51,9 @@ export async function loadInput(
 }
 
 async function loadPixels(image: RawImage, limits: InputLimits, hasher: Hasher): Promise<LoadedInput> {
-  const { width, height, channels } = image;
-  checkPixels(image, limits.limitInputPixels);
+  const { data: given, width, height, channels } = checkRawImage(image, limits.limitInputPixels);
   const { sha256: hash, bytes: data } = await hasher.bytes(
-    await copied(image.data),
+    await copied(given),
     `raw:${width}x${height}x${channels}\n`,
   );
   return { hash, toJob: () => ({ kind: 'pixels', data, width, height, channels }) };
@@ -66,33 +66,6 @@ async function loadPixels(image: RawImage, limits: InputLimits, hasher: Hasher):
  */
 function isRawImage(input: unknown): input is RawImage {
   return typeof input === 'object' && input !== null && !ArrayBuffer.isView(input) && 'data' in input;
-}
-
-function checkPixels(image: RawImage, limitInputPixels: number): void {
-  const { data, width, height, channels } = image as { [K in keyof RawImage]: unknown };
-  for (const [name, value] of Object.entries({ width, height })) {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) {
-      throw new VisionError(
-        'INVALID_ARGUMENT',
-        expectedButReceived(`image.${name}`, 'a positive integer', value),
-      );
-    }
-  }
-  if (channels !== 3 && channels !== 4) {
-    throw new VisionError('INVALID_ARGUMENT', expectedButReceived('image.channels', '3 or 4', channels));
-  }
-  if (!isUint8Array(data) && !(data instanceof Uint8ClampedArray)) {
-    throw new VisionError('INVALID_ARGUMENT', expectedButReceived('image.data', 'a Uint8Array', data));
-  }
-  const pixels = image.width * image.height;
-  if (pixels > limitInputPixels) throw tooManyPixels(image.width, image.height, limitInputPixels);
-  if (data.length !== pixels * channels) {
-    throw new VisionError(
-      'INVALID_ARGUMENT',
-      `Expected ${pixels * channels} bytes (width ${image.width} x height ${image.height} x channels ${channels}) ` +
-        `for image.data but received ${data.length}. Rows must not be padded.`,
-    );
-  }
 }
 
 async function readBytes(
@@ -164,7 +137,7 @@ function ownBytes(size: number): Uint8Array<ArrayBuffer> {
   return Buffer.allocUnsafeSlow(size);
 }
 
-async function copied(source: Uint8Array | Uint8ClampedArray): Promise<Uint8Array<ArrayBuffer>> {
+async function copied(source: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const copy = ownBytes(source.length);
   for (let start = 0; start < copy.length; start += SLICE_BYTES) {
     if (start > 0) await new Promise(setImmediate);

@@ -1,5 +1,6 @@
 // The options of SemanticVision.create: types, defaults, and the one place where they are validated and frozen.
 import { VisionError, expectedButReceived } from './errors.js';
+import type { DecodeMode } from './image/decode.js';
 import { availableCpus } from './pool/cpus.js';
 
 /** Options of {@link SemanticVision.create}; every one has a default. */
@@ -24,6 +25,11 @@ export interface SemanticVisionOptions {
   limitInputBytes?: number | undefined;
   /** Turn the image upright as its EXIF orientation says. Default true. */
   autoOrient?: boolean | undefined;
+  /**
+   * `exact` (default): every pixel of the file is decoded. `fast`: large JPEGs are decoded at a reduced scale, still at
+   * least twice the model's input size; needs the package sharp.
+   */
+  decode?: DecodeMode | undefined;
   /** Aborts the creation. */
   signal?: AbortSignal | undefined;
 }
@@ -50,6 +56,7 @@ const KNOWN = new Set<keyof SemanticVisionOptions>([
   'limitInputPixels',
   'limitInputBytes',
   'autoOrient',
+  'decode',
   'signal',
 ]);
 
@@ -87,6 +94,7 @@ export function resolveOptions(options: SemanticVisionOptions = {}, cpus = avail
     limitInputPixels: integer(options, 'limitInputPixels', 1, 2 ** 31 - 1) ?? 100_000_000,
     limitInputBytes: integer(options, 'limitInputBytes', 1, 2 ** 31 - 1) ?? 128 * MIB,
     autoOrient: boolean(options, 'autoOrient') ?? true,
+    decode: decodeMode(options),
     signal: signalOption(options.signal, 'option "signal"', 'INVALID_OPTION'),
   });
 }
@@ -145,6 +153,13 @@ function text(options: SemanticVisionOptions, name: keyof SemanticVisionOptions)
 function boolean(options: SemanticVisionOptions, name: keyof SemanticVisionOptions): boolean | undefined {
   const value: unknown = options[name];
   if (value !== undefined && typeof value !== 'boolean') throw invalid(name, 'a boolean', value);
+  return value;
+}
+
+function decodeMode(options: SemanticVisionOptions): DecodeMode {
+  const value: unknown = options.decode;
+  if (value === undefined) return 'exact';
+  if (value !== 'exact' && value !== 'fast') throw invalid('decode', '"exact" or "fast"', value);
   return value;
 }
 

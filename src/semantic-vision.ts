@@ -88,14 +88,13 @@ export class SemanticVision implements AsyncDisposable {
     const hasher = new Hasher();
     try {
       const model = await loadModel(options.model, hasher);
-      const { workers, maxQueue, autoOrient, limitInputPixels } = options;
+      const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
       const config = {
         visionModel: model.visionModel,
         text: model.text,
         preprocess: model.preprocess,
         sessionOptions: sessionOptions(options),
-        autoOrient,
-        limitInputPixels,
+        decode: { autoOrient, limitInputPixels, decode },
       };
       const pool = await WorkerPool.start({ workers, maxQueue, config });
       return new SemanticVision(options, model, pool, hasher);

@@ -16,6 +16,8 @@ interface Import {
   local: boolean;
   /** Gone after compilation. */
   typeOnly: boolean;
+  /** By a call, when it is needed. */
+  dynamic: boolean;
 }
 
 const SRC = join(ROOT, 'src');
@@ -32,10 +34,10 @@ function importsOf(file: string): Import[] {
     true,
   );
   const found: Import[] = [];
-  const add = (specifier: string, typeOnly: boolean) => {
+  const add = (specifier: string, typeOnly: boolean, dynamic = false) => {
     const local = specifier.startsWith('.');
     const to = local ? posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts') : specifier;
-    found.push({ from: file, to, local, typeOnly });
+    found.push({ from: file, to, local, typeOnly, dynamic });
   };
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
@@ -58,7 +60,7 @@ function importsOf(file: string): Import[] {
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [argument] = node.arguments;
       assert.ok(argument && ts.isStringLiteral(argument), `${file}: a computed import`);
-      add(argument.text, false);
+      add(argument.text, false, true);
     }
     ts.forEachChild(node, visit);
   };
@@ -67,6 +69,11 @@ function importsOf(file: string): Import[] {
 }
 
 const imports = files.flatMap(importsOf);
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional?: boolean }>;
+};
 
 // The way of the data: a file may import from its own stage and from later ones, never from an earlier one. Errors,
 // types, options and their helpers stand outside the flow, at its end: everyone may use them, they use no stage.
@@ -150,24 +157,30 @@ architecture('each package enters through its file, and all of them are dependen
     '@huggingface/tokenizers': /^inference\/tokenizer\.ts$/,
     'image-size': /^image\/header\.ts$/,
     'lru-cache': /^cache\.ts$/,
+    sharp: /^image\/decode-sharp\.ts$/,
     piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
   };
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
+  const { dependencies, peerDependencies, peerDependenciesMeta } = manifest;
+  const declared = { ...dependencies, ...peerDependencies };
+  for (const name of Object.keys(peerDependencies)) {
+    assert.ok(peerDependenciesMeta[name]?.optional, `the peer dependency ${name} is optional`);
+    assert.not(name in dependencies, `${name} is declared twice`);
+  }
   const importers = new Map<string, Set<string>>();
-  for (const { from, to, local } of imports) {
+  for (const { from, to, local, typeOnly, dynamic } of imports) {
     if (local) continue;
     if (isBuiltin(to)) {
       assert.ok(to.startsWith('node:'), `${from} imports ${to} without node:`);
       continue;
     }
-    assert.ok(to in dependencies, `${from} imports ${to}, which is no dependency`);
+    assert.ok(to in declared, `${from} imports ${to}, which is no dependency`);
     assert.ok(allowed[to]?.test(from), `${from} imports ${to}`);
+    if (to in peerDependencies)
+      assert.ok(typeOnly || dynamic, `${from} imports ${to} although it may be missing`);
     importers.set(to, (importers.get(to) ?? new Set()).add(from));
   }
   assert.is(importers.get('hnswlib-node')?.size ?? 1, 1, 'hnswlib-node enters through one file');
-  for (const name of Object.keys(dependencies)) {
+  for (const name of Object.keys(declared)) {
     assert.ok(importers.has(name) || name === 'node-addon-api', `nothing imports the dependency ${name}`);
   }
 });

@@ -20,6 +20,7 @@ options('defaults', () => {
     limitInputPixels: 100_000_000,
     limitInputBytes: 128 * 1024 * 1024,
     autoOrient: true,
+    decode: 'exact',
     signal: undefined,
   });
   assert.equal(resolveOptions({}, 2), resolved);
@@ -84,6 +85,7 @@ options('every wrong value is INVALID_OPTION and named', async () => {
     limitInputBytes: [0, 2 ** 31, ...numbers],
     model: ['', 1, null, {}, new URL('file:///model')],
     autoOrient: ['true', 1, 0, null],
+    decode: ['', 'Fast', 'exact ', 1, true, null, {}, ['fast']],
     executionProviders: ['cpu', [], [1], [null], {}, null, new Set(['cpu'])],
     sessionOptions: ['x', 1, null, [], { callback: () => 1 }],
     signal: ['x', 1, null, {}, new AbortController()],
@@ -105,6 +107,10 @@ options('what is no object is refused', async () => {
   for (const given of [null, 1, 'bundled', [], true, () => ({})]) {
     await refused(() => resolveOptions(given as never, 2), 'INVALID_OPTION');
   }
+});
+
+options('both ways of decoding are allowed', () => {
+  for (const decode of ['exact', 'fast'] as const) assert.is(resolveOptions({ decode }, 1).decode, decode);
 });
 
 options('the ends of the ranges are allowed', () => {

@@ -1,10 +1,9 @@
-// preprocessor_config.json: the known ones, every wrong value, and the rounding of transformers.
+// preprocessor_config.json: the known ones, every wrong value; and the same keys given in code.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { geometryOf, parsePreprocessConfig } from '../dist/esm/image/preprocess-config.js';
+import { parsePreprocessConfig, resolvePreprocessConfig } from '../dist/esm/image/preprocess-config.js';
 import { refused } from './helpers/assertions.js';
 import { ROOT, fixtureJson } from './helpers/fixtures.js';
 
@@ -22,11 +21,9 @@ parsing('SigLIP: squash, bicubic', () => {
   assert.equal(parsePreprocessConfig(SIGLIP, 'x'), {
     size: { height: 64, width: 64 },
     resample: 3,
-    doCenterCrop: false,
     cropSize: { height: 64, width: 64 },
     rescaleFactor: 1 / 255,
-    imageMean: HALF,
-    imageStd: HALF,
+    normalize: { mean: HALF, std: HALF },
   });
 });
 
@@ -46,15 +43,12 @@ parsing('NaFlex has no fixed size: refused, naming the key', async () => {
 
 parsing('the bundled model: shortest edge and centre crop', () => {
   const config = parsePreprocessConfig(CLIP, 'x');
-  assert.equal(
-    [config.size, config.doCenterCrop, config.cropSize],
-    [{ shortestEdge: 280 }, true, { height: 280, width: 280 }],
-  );
+  assert.equal([config.size, config.cropSize], [{ shortestEdge: 280 }, { height: 280, width: 280 }]);
 });
 
 parsing('switched off steps are neutral', () => {
   const off = parse({ do_rescale: false, do_normalize: false, image_mean: undefined, image_std: undefined });
-  assert.equal([off.rescaleFactor, off.imageMean, off.imageStd], [1, [0, 0, 0], [1, 1, 1]]);
+  assert.equal([off.rescaleFactor, off.normalize], [1, undefined]);
 });
 
 parsing('keys that do not touch the pixels are ignored', () => {
@@ -77,6 +71,26 @@ parsing('keys that do not touch the pixels are ignored', () => {
   assert.equal(parse({ ...off, do_flip_channel_order: false }), parse({}));
 });
 
+parsing('every filter of Pillow, by number', () => {
+  for (const resample of [0, 1, 2, 3, 4, 5]) assert.is(parse({ resample }).resample, resample);
+});
+
+parsing('a crop of a squashed image; crop_size as a number; the old size as a number', () => {
+  const crop = parse({ do_center_crop: true, crop_size: { height: 32, width: 48 } });
+  assert.equal(
+    [crop.size, crop.cropSize],
+    [
+      { height: 64, width: 64 },
+      { height: 32, width: 48 },
+    ],
+  );
+  assert.equal(parse({ do_center_crop: true, crop_size: 50 }).cropSize, { height: 50, width: 50 });
+  const old = parse({ size: 64, do_center_crop: true, crop_size: 60 });
+  assert.equal([old.size, old.cropSize], [{ shortestEdge: 64 }, { height: 60, width: 60 }]);
+  // Files keep crop_size even when the crop is off.
+  assert.equal(parse({ do_center_crop: false, crop_size: 32 }).cropSize, { height: 64, width: 64 });
+});
+
 parsing('steps that are not implemented are refused, not skipped', async () => {
   for (const change of [
     { do_flip_channel_order: true },
@@ -90,8 +104,10 @@ parsing('steps that are not implemented are refused, not skipped', async () => {
 
 parsing('every wrong value names its key', async () => {
   const wrong: [object, RegExp][] = [
-    [{ resample: 0 }, /resample/],
-    [{ resample: 1 }, /resample/],
+    [{ resample: -1 }, /resample/],
+    [{ resample: 6 }, /resample/],
+    [{ resample: 2.5 }, /resample/],
+    [{ resample: true }, /resample/],
     [{ resample: '3' }, /resample/],
     [{ size: undefined }, /size/],
     [{ size: { height: 64 } }, /size/],
@@ -130,85 +146,64 @@ parsing('every wrong value names its key', async () => {
 
 parsing.run();
 
-const geometry = suite('geometryOf');
+const resolving = suite('resolvePreprocessConfig');
 
-const shortest = (edge: number, crop = edge) =>
-  parse(
-    { size: { shortest_edge: edge }, do_center_crop: true, crop_size: { height: crop, width: crop } },
-    CLIP,
-  );
+resolving('defaults are those of the file', () => {
+  const own = { size: { height: 64, width: 64 }, imageMean: HALF, imageStd: HALF };
+  assert.equal(resolvePreprocessConfig(own), parsePreprocessConfig(SIGLIP, 'x'));
+  const clip = resolvePreprocessConfig({
+    ...own,
+    size: { shortestEdge: 256 },
+    doCenterCrop: true,
+    cropSize: { height: 224, width: 200 },
+    resample: 2,
+    doRescale: false,
+    doNormalize: false,
+  });
+  assert.equal(clip, {
+    size: { shortestEdge: 256 },
+    resample: 2,
+    cropSize: { height: 224, width: 200 },
+    rescaleFactor: 1,
+    normalize: undefined,
+  });
+});
 
-geometry('squash: the size, whatever comes in', () => {
-  for (const [width, height] of [
-    [1, 1],
-    [640, 480],
-    [64, 64],
-    [3, 4000],
-  ] as const) {
-    const { width: w, height: h, left, top, cropWidth, cropHeight } = geometryOf(parse({}), width, height);
-    assert.equal([w, h, left, top, cropWidth, cropHeight], [64, 64, 0, 0, 64, 64]);
+resolving('unknown keys and wrong values: INVALID_ARGUMENT naming the key', async () => {
+  const own = { size: { height: 64, width: 64 }, imageMean: HALF, imageStd: HALF };
+  const wrong: [unknown, RegExp][] = [
+    [null, /config/],
+    [undefined, /config/],
+    ['siglip', /config/],
+    [[], /size/],
+    [{}, /size/],
+    [{ ...own, image_mean: HALF }, /image_mean/],
+    [{ ...own, doPad: false }, /doPad/],
+    [{ ...own, undefined: 1 }, /undefined/],
+    [{ ...own, size: 64 }, /size/],
+    [{ ...own, size: { shortestEdge: 64 } }, /doCenterCrop/],
+    [{ ...own, size: { shortestEdge: 64 }, doCenterCrop: true }, /cropSize/],
+    [{ ...own, size: { shortest_edge: 64 }, doCenterCrop: true }, /size/],
+    [{ ...own, size: { height: 0, width: 64 } }, /size\.height/],
+    [{ ...own, size: { height: 64, width: NaN } }, /size\.width/],
+    [{ ...own, size: { height: 64, width: 4097 } }, /size\.width/],
+    [{ ...own, doCenterCrop: true, cropSize: { height: 65, width: 64 } }, /cropSize/],
+    [{ ...own, doCenterCrop: true, cropSize: { height: 6.5, width: 64 } }, /cropSize\.height/],
+    [{ ...own, resample: 6 }, /resample/],
+    [{ ...own, resample: 'bicubic' }, /resample/],
+    [{ ...own, rescaleFactor: NaN }, /rescaleFactor/],
+    [{ ...own, rescaleFactor: -1 }, /rescaleFactor/],
+    [{ ...own, doRescale: 1 }, /doRescale/],
+    [{ ...own, doNormalize: 'true' }, /doNormalize/],
+    [{ ...own, imageMean: undefined }, /imageMean/],
+    [{ ...own, imageMean: [0.5, NaN, 0.5] }, /imageMean/],
+    [{ ...own, imageStd: [0.5, 0.5, 0] }, /imageStd/],
+    [{ ...own, imageStd: [0.5, 0.5, 1e-60] }, /imageStd/],
+    [{ ...own, imageStd: [0.5, 0.5, 0.5, 0.5] }, /imageStd/],
+  ];
+  for (const [config, message] of wrong) {
+    await refused(() => resolvePreprocessConfig(config as never), 'INVALID_ARGUMENT', message);
   }
 });
 
-geometry('shortest edge: truncated, not rounded; the crop starts at the floor of half the rest', () => {
-  // width, height, edge, crop -> resized, left, top: as transformers 5 computes them
-  const cases = [
-    [
-      [640, 480, 224, 224],
-      [298, 224, 37, 0],
-    ],
-    [
-      [480, 640, 224, 224],
-      [224, 298, 0, 37],
-    ],
-    [
-      [500, 333, 224, 224],
-      [336, 224, 56, 0],
-    ],
-    [
-      [333, 500, 224, 224],
-      [224, 336, 0, 56],
-    ],
-    [
-      [301, 199, 280, 280],
-      [423, 280, 71, 0],
-    ],
-    [
-      [100, 100, 256, 224],
-      [256, 256, 16, 16],
-    ],
-    [
-      [640, 480, 256, 224],
-      [341, 256, 58, 16],
-    ],
-    [
-      [7, 5, 3, 2],
-      [4, 3, 1, 0],
-    ],
-  ] as const;
-  for (const [[width, height, edge, crop], expected] of cases) {
-    const result = geometryOf(shortest(edge, crop), width, height);
-    assert.equal(
-      [result.width, result.height, result.left, result.top],
-      [...expected],
-      `${width} x ${height}`,
-    );
-    assert.equal([result.cropWidth, result.cropHeight], [crop, crop]);
-  }
-});
-
-geometry('the window always lies inside the resized image', () => {
-  const side = fc.integer({ min: 1, max: 20_000 });
-  const edge = fc.integer({ min: 1, max: 600 });
-  fc.assert(
-    fc.property(side, side, edge, edge, (width, height, a, b) => {
-      const result = geometryOf(shortest(Math.max(a, b), Math.min(a, b)), width, height);
-      assert.ok(result.left >= 0 && result.top >= 0);
-      assert.ok(result.left + result.cropWidth <= result.width);
-      assert.ok(result.top + result.cropHeight <= result.height);
-      assert.is(Math.min(result.width, result.height), Math.max(a, b));
-    }),
-  );
-});
-
-geometry.run();
+resolving.run();

@@ -3,10 +3,22 @@ import type { Trial } from '../trial.js';
 import { agreement } from './agreement.js';
 import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
+import { fileToTensor } from './file-to-tensor.js';
+import { kernel } from './kernel.js';
 import { latency } from './latency.js';
 import { search } from './search.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
 
 /** All trials. */
-export const TRIALS: readonly Trial[] = [agreement, latency, throughput, cacheHit, eventLoop, stages, search];
+export const TRIALS: readonly Trial[] = [
+  agreement,
+  latency,
+  throughput,
+  cacheHit,
+  eventLoop,
+  stages,
+  kernel,
+  fileToTensor,
+  search,
+];

@@ -19,8 +19,8 @@ export const stages: Trial = {
     const total = (performance.now() - start) / (passes * photos.length);
     const { decode, preprocess, inference } = vision.stats().timings;
     const means = {
-      'decode + resize': decode.meanMs,
-      'normalise to the tensor': preprocess.meanMs,
+      decode: decode.meanMs,
+      'preprocess (resize + normalise)': preprocess.meanMs,
       inference: inference.meanMs,
       rest: total - decode.meanMs - preprocess.meanMs - inference.meanMs,
       total,

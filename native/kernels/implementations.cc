@@ -33,12 +33,12 @@ bool CpuHasAvx2() {
 
 constexpr Implementation kImplementations[] = {
 #if SEMANTIC_VISION_HAS_AVX2
-    {"avx2", CpuHasAvx2, NormalizeAvx2},
+    {"avx2", CpuHasAvx2, NormalizeAvx2, &kResizeAvx2},
 #endif
 #if SEMANTIC_VISION_HAS_NEON
-    {"neon", Always, NormalizeNeon},  // part of every arm64 CPU
+    {"neon", Always, NormalizeNeon, &kResizeNeon},  // part of every arm64 CPU
 #endif
-    {"scalar", Always, NormalizeScalar},
+    {"scalar", Always, NormalizeScalar, &kResizeScalar},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "normalize.h"
+#include "resize.h"
 
 namespace semantic_vision {
 
@@ -14,6 +15,7 @@ struct Implementation {
   const char* name;
   bool (*supported)();  // by the CPU this process runs on
   NormalizeFunction normalize;
+  const ResizeKernel* resize;
 };
 
 // Those this CPU can run, best first; never empty, since "scalar" runs everywhere.

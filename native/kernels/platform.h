@@ -22,4 +22,11 @@
 #define SEMANTIC_VISION_TARGET_AVX2
 #endif
 
+// For the rare path of a hot loop: inlined, it would take the registers of the common one.
+#if defined(_MSC_VER)
+#define SEMANTIC_VISION_NOINLINE __declspec(noinline)
+#else
+#define SEMANTIC_VISION_NOINLINE __attribute__((noinline))
+#endif
+
 #endif  // SEMANTIC_VISION_KERNELS_PLATFORM_H_

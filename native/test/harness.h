@@ -10,6 +10,7 @@
 #include <random>
 
 #include "../kernels/pixel_view.h"
+#include "../kernels/upright_rows.h"
 
 namespace semantic_vision {
 
@@ -37,6 +38,13 @@ class TestImage {
     view_ = {memory_.get() + misalignment, width, height, channels, stride};
   }
   const PixelView& view() const { return view_; }
+  StoredImage stored() const { return {view_.data, view_.width, view_.height, view_.row_stride, view_.channels, 1, 1}; }
+  // Pure black and white make filters overshoot most.
+  void MakeExtreme() {
+    const size_t bytes = (view_.height - 1) * view_.row_stride + view_.width * view_.channels;
+    uint8_t* from = const_cast<uint8_t*>(view_.data);
+    for (size_t i = 0; i < bytes; ++i) from[i] = from[i] < 128 ? 0 : 255;
+  }
 
  private:
   std::unique_ptr<uint8_t[]> memory_;

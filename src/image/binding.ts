@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
+import type { Orientation } from './exif-orientation.js';
 
 /** Where the pixels lie in a buffer of interleaved 8-bit RGB or RGBA. */
 export interface PixelLayout {
@@ -18,6 +19,59 @@ export interface PixelLayout {
   /** Bytes from the start of a row to the start of the next: at least `width * channels`. */
   rowStride: number;
 }
+
+/** Where pixels of any layout lie that a decoder leaves. */
+export interface StoredLayout extends Omit<PixelLayout, 'channels'> {
+  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is dropped. */
+  channels: 1 | 2 | 3 | 4;
+  /** Default 1. 2: in the machine's byte order, of which the high byte is taken. */
+  bytesPerSample?: 1 | 2;
+  /** Default 1. EXIF's; how the pixels have to be turned before resizing. */
+  orientation?: Orientation;
+}
+
+/** Pillow's filters. All but `nearest` are antialiased: shrinking widens them to cover every source pixel. */
+export type ResampleFilter = 'nearest' | 'lanczos' | 'bilinear' | 'bicubic' | 'box' | 'hamming';
+
+/** What to compute: a part of the whole resized image. */
+export interface ResizeGeometry {
+  /** Pixels in a row of the whole resized image. */
+  width: number;
+  /** Rows of the whole resized image. */
+  height: number;
+  /** Bicubic has a = -0.5, lanczos three lobes. */
+  filter: ResampleFilter;
+  /** The part that is wanted, in pixels of the resized image; nothing else is computed. */
+  crop: { left: number; top: number; width: number; height: number };
+}
+
+// Pillow's numbers for its filters, which preprocessor_config.json uses for `resample`.
+const FILTERS: Record<ResampleFilter, number> = {
+  nearest: 0,
+  lanczos: 1,
+  bilinear: 2,
+  bicubic: 3,
+  box: 4,
+  hamming: 5,
+};
+
+/** Layout of the source, resized size, filter and crop, as the addon takes them. */
+type ResizeNumbers = [
+  offset: number,
+  width: number,
+  height: number,
+  channels: number,
+  rowStride: number,
+  bytesPerSample: number,
+  orientation: number,
+  resizedWidth: number,
+  resizedHeight: number,
+  filter: number,
+  left: number,
+  top: number,
+  cropWidth: number,
+  cropHeight: number,
+];
 
 /** What native/addon.cc exports; each signature is repeated above its C++ function. */
 interface Addon {
@@ -34,6 +88,11 @@ interface Addon {
     bias: Float32Array,
     target: Float32Array,
     implementation?: string,
+  ): void;
+  resize(source: Uint8Array, ...rest: [...ResizeNumbers, target: Uint8Array, implementation?: string]): void;
+  resizeNormalize(
+    source: Uint8Array,
+    ...rest: [...ResizeNumbers, table: Float32Array, target: Float32Array, implementation?: string]
   ): void;
 }
 
@@ -128,5 +187,68 @@ export function normalizeInto(
   const { offset, width, height, channels, rowStride } = layout;
   checked(() => {
     native.normalize(source, offset, width, height, channels, rowStride, scale, bias, target, implementation);
+  });
+}
+
+function resizeNumbers(layout: StoredLayout, geometry: ResizeGeometry): ResizeNumbers {
+  const { offset, width, height, channels, rowStride, bytesPerSample = 1, orientation = 1 } = layout;
+  const { crop, filter } = geometry;
+  const number = Object.hasOwn(FILTERS, filter) ? FILTERS[filter] : Number.NaN; // which the addon refuses
+  const { left, top } = crop;
+  return [
+    ...([offset, width, height, channels, rowStride, bytesPerSample, orientation] as const),
+    ...([geometry.width, geometry.height, number, left, top, crop.width, crop.height] as const),
+  ];
+}
+
+/**
+ * Resizes exactly as Pillow does (its classic order: horizontal pass, 8-bit rounding, vertical pass), to bytes. Every
+ * implementation gives the same bytes.
+ * @param source - the pixels; may be a view of shared memory
+ * @param layout - where they lie in `source`; sides of at most 2^20 pixels, as those of the resized image
+ * @param geometry - the resized size, the filter, and the part that is wanted
+ * @param target - its first `3 * crop.width * crop.height` bytes become interleaved RGB; must not overlap `source`
+ * @param implementation - one of {@link kernelImplementations}; default: {@link kernelImplementation}
+ * @throws {VisionError} INVALID_ARGUMENT, with nothing written, also when memory runs out; NATIVE_UNAVAILABLE;
+ * INVALID_OPTION when `SEMANTIC_VISION_KERNEL` names none of the implementations
+ */
+export function resizeInto(
+  source: Uint8Array,
+  layout: StoredLayout,
+  geometry: ResizeGeometry,
+  target: Uint8Array,
+  implementation?: string,
+): void {
+  const native = addon();
+  const numbers = resizeNumbers(layout, geometry);
+  checked(() => {
+    native.resize(source, ...numbers, target, implementation);
+  });
+}
+
+/**
+ * Resizes as {@link resizeInto} and turns every byte into a float32, in one pass over the pixels:
+ * `target[c][y][x] = table[256 * c + byte]`. A table, so that rescaling and normalising can be computed once, in
+ * whatever order of roundings the reference has.
+ * @param source - the pixels; may be a view of shared memory
+ * @param layout - where they lie in `source`; sides of at most 2^20 pixels, as those of the resized image
+ * @param geometry - the resized size, the filter, and the part that is wanted
+ * @param table - 256 finite values for R, 256 for G, 256 for B
+ * @param target - its first `3 * crop.width * crop.height` elements are written; must not overlap `source` or `table`
+ * @param implementation - one of {@link kernelImplementations}; default: {@link kernelImplementation}
+ * @throws {VisionError} as {@link resizeInto}
+ */
+export function resizeNormalizeInto(
+  source: Uint8Array,
+  layout: StoredLayout,
+  geometry: ResizeGeometry,
+  table: Float32Array,
+  target: Float32Array,
+  implementation?: string,
+): void {
+  const native = addon();
+  const numbers = resizeNumbers(layout, geometry);
+  checked(() => {
+    native.resizeNormalize(source, ...numbers, table, target, implementation);
   });
 }

@@ -11,7 +11,7 @@ import {
 } from './exif-orientation.js';
 
 /** The formats that are decoded. Everything else, SVG and other active formats included, is refused by this list. */
-export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'bmp' | 'tiff' | 'avif';
+export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'bmp' | 'tiff' | 'avif';
 
 /** What the header says. */
 export interface ImageHeader {
@@ -21,9 +21,11 @@ export interface ImageHeader {
   /** Rows, as stored. */
   height: number;
   orientation: Orientation;
+  /** JPEG only: 1 grey, 3 YCbCr or RGB, 4 CMYK or YCCK. */
+  components?: number;
 }
 
-const SUPPORTED_NAMES = 'JPEG, PNG, WebP, AVIF, TIFF or BMP';
+const SUPPORTED_NAMES = 'JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP';
 // No camera writes thousands of segments before the picture; a hostile file can hold millions.
 const MAX_SEGMENTS = 4096;
 
@@ -112,6 +114,7 @@ function sniff(b: Buffer): ImageFormat | undefined {
   const four = b.toString('latin1', 0, 4);
   if (four === 'RIFF' && b.toString('latin1', 8, 12) === 'WEBP') return 'webp';
   if (four === 'II*\0' || four === 'MM\0*' || four === 'II+\0' || four === 'MM\0+') return 'tiff'; // + is BigTIFF
+  if (four === 'GIF8') return 'gif';
   if (four.startsWith('BM')) return 'bmp';
   if (b.toString('latin1', 4, 12) === 'ftypavif') return 'avif'; // not `avis`: neither decoder reads image sequences
   if (b.toString('latin1', 4, 8) === 'ftyp' && isCompatibleAvif(b)) return 'avif';
@@ -140,7 +143,13 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
     if (code === 0xda || code === 0xd9) break; // a scan, or the end, before any frame header
     const length = b.readUInt16BE(p);
     const isFrame = code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
-    if (isFrame) return { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5), orientation };
+    if (isFrame)
+      return {
+        height: b.readUInt16BE(p + 3),
+        width: b.readUInt16BE(p + 5),
+        orientation,
+        components: b.readUInt8(p + 7),
+      };
     if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0' && orientation === 1) {
       orientation = exifOrientation(b.subarray(p + 8, p + length));
     }

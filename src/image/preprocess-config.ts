@@ -1,46 +1,33 @@
-// Reads a model's preprocessor_config.json: what is understood becomes a PreprocessConfig, anything else is refused.
-import { VisionError, describe } from '../errors.js';
+// How a model wants its images: preprocessor_config.json or the same keys in camelCase, validated; the rest is refused.
+import { VisionError, describe, type VisionErrorCode } from '../errors.js';
+import type { PreprocessConfig, Preprocessing, Resample, Size } from './preprocessing.js';
+import { valueTable } from './value-table.js';
 
 /** Bumped whenever the same bytes and configuration would give another tensor; part of every fingerprint. */
-export const PREPROCESSING_VERSION = 1;
+export const PREPROCESSING_VERSION = 2;
 
-const KNOWN_KEYS = new Set([
-  'do_resize',
-  'size',
-  'resample',
-  'do_center_crop',
-  'crop_size',
-  'do_rescale',
-  'rescale_factor',
-  'do_normalize',
-  'image_mean',
-  'image_std',
-  // These name things without changing a pixel. Images are always RGB here, whatever do_convert_rgb says.
-  'do_convert_rgb',
-  'image_processor_type',
-  'feature_extractor_type',
-  'processor_class',
-  '_processor_class',
-  '_valid_processor_keys',
-]);
-
-/** The keys of `preprocessor_config.json` that say how an image becomes a tensor, in camelCase. */
-export interface PreprocessConfig {
-  /** Squash to exactly this size, or scale so that the shortest edge has this length; pixels. */
-  size: { height: number; width: number } | { shortestEdge: number };
-  /** Pillow's number of the filter: 2 bilinear, 3 bicubic. */
-  resample: 2 | 3;
-  /** Cut `cropSize` out of the middle after resizing. */
-  doCenterCrop: boolean;
-  /** Size of the tensor, in pixels. */
-  cropSize: { height: number; width: number };
-  /** Factor on the byte values, usually 1/255; 1 when rescaling is off. */
-  rescaleFactor: number;
-  /** Subtracted from each channel after rescaling; 0 when normalising is off. */
-  imageMean: readonly [number, number, number];
-  /** Divides each channel after the mean; 1 when normalising is off. */
-  imageStd: readonly [number, number, number];
-}
+// The file's keys and ours. Keys that name things without changing a pixel are allowed and not read; images are always
+// RGB here, whatever do_convert_rgb says.
+const FILE_KEYS: Readonly<Record<string, keyof PreprocessConfig | undefined>> = {
+  size: 'size',
+  resample: 'resample',
+  do_center_crop: 'doCenterCrop',
+  crop_size: 'cropSize',
+  do_rescale: 'doRescale',
+  rescale_factor: 'rescaleFactor',
+  do_normalize: 'doNormalize',
+  image_mean: 'imageMean',
+  image_std: 'imageStd',
+  do_resize: undefined,
+  do_convert_rgb: undefined,
+  image_processor_type: undefined,
+  feature_extractor_type: undefined,
+  processor_class: undefined,
+  _processor_class: undefined,
+  _valid_processor_keys: undefined,
+};
+const OWN_KEYS = new Set<string | undefined>(Object.values(FILE_KEYS));
+const MAX_SIDE = 4096;
 
 /**
  * Interprets a parsed `preprocessor_config.json`.
@@ -49,138 +36,166 @@ export interface PreprocessConfig {
  * @returns the configuration
  * @throws `MODEL_INVALID` naming the key that is missing or not understood
  */
-export function parsePreprocessConfig(json: unknown, file: string): PreprocessConfig {
-  if (typeof json !== 'object' || json === null) throw invalid(file, 'the file', 'an object', json);
-  const config = json as Record<string, unknown>;
-  if (config.do_resize === false) throw invalid(file, '"do_resize"', 'true', false);
-  for (const name of Object.keys(config)) {
-    // A key that is off or absent changes nothing, whatever it stands for.
-    if (!KNOWN_KEYS.has(name) && config[name] !== false && config[name] !== null) {
-      throw invalid(file, `"${name}"`, 'a key that is understood', config[name]);
-    }
+export function parsePreprocessConfig(json: unknown, file: string): Preprocessing {
+  const reader = new Reader('MODEL_INVALID', file);
+  if (typeof json !== 'object' || json === null) throw reader.invalid('the content', 'an object', json);
+  const config: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(json)) {
+    // A key that is off or empty changes nothing, whatever it stands for.
+    if (value === null || (value === false && !(key in FILE_KEYS))) continue;
+    if (!(key in FILE_KEYS)) throw reader.invalid(`"${key}"`, 'only keys that are understood', value);
+    const name = FILE_KEYS[key];
+    if (name !== undefined) config[name] = value;
   }
-  const resample = config.resample ?? 3;
-  if (resample !== 2 && resample !== 3) {
-    throw invalid(file, '"resample"', '2 (bilinear) or 3 (bicubic)', resample);
-  }
-  const doCenterCrop = flag(config, 'do_center_crop', false, file);
-  const size = readSize(config.size, file);
-  if ('shortestEdge' in size && !doCenterCrop) {
-    throw invalid(file, '"do_center_crop"', 'true together with size.shortest_edge', config.do_center_crop);
-  }
-  const cropSize = doCenterCrop ? readSquare(config.crop_size, 'crop_size', file) : undefined;
-  const smallest = 'shortestEdge' in size ? { height: size.shortestEdge, width: size.shortestEdge } : size;
-  if (cropSize !== undefined && (cropSize.height > smallest.height || cropSize.width > smallest.width)) {
-    throw invalid(file, '"crop_size"', 'no more than "size"', config.crop_size);
-  }
-  const doNormalize = flag(config, 'do_normalize', true, file);
-  return {
-    size,
-    resample,
-    doCenterCrop,
-    cropSize: cropSize ?? (size as { height: number; width: number }),
-    rescaleFactor: flag(config, 'do_rescale', true, file)
-      ? positive(config.rescale_factor ?? 1 / 255, 'rescale_factor', file)
-      : 1,
-    imageMean: doNormalize ? triple(config.image_mean, 'image_mean', file) : [0, 0, 0],
-    imageStd: doNormalize ? deviations(config.image_std, file) : [1, 1, 1],
-  };
-}
-
-/** Where an image goes: the size it is resized to, and the window of that which becomes the tensor. */
-export interface Geometry {
-  width: number;
-  height: number;
-  left: number;
-  top: number;
-  cropWidth: number;
-  cropHeight: number;
+  if ('do_resize' in json && json.do_resize === false) throw reader.invalid('"do_resize"', 'true', false);
+  config.size = fileSize(config.size);
+  if (typeof config.cropSize === 'number') config.cropSize = fileSquare(config.cropSize);
+  return reader.resolve(config);
 }
 
 /**
- * The geometry for an image of a given (upright) size. The rounding is that of transformers'
- * `get_resize_output_image_size` and `center_crop`.
- * @param config - the model's preprocessing
- * @param width - pixels in a row
- * @param height - rows
- * @returns sizes and offsets in pixels
+ * Validates a configuration given in code.
+ * @param config - the keys in camelCase
+ * @returns the configuration
+ * @throws `INVALID_ARGUMENT` naming the key
  */
-export function geometryOf(config: PreprocessConfig, width: number, height: number): Geometry {
-  const { size, cropSize } = config;
-  const crop = { cropWidth: cropSize.width, cropHeight: cropSize.height };
-  const resized =
-    'shortestEdge' in size
-      ? width <= height
-        ? { width: size.shortestEdge, height: Math.trunc((size.shortestEdge * height) / width) }
-        : { width: Math.trunc((size.shortestEdge * width) / height), height: size.shortestEdge }
-      : size;
-  return {
-    width: resized.width,
-    height: resized.height,
-    left: Math.floor((resized.width - cropSize.width) / 2),
-    top: Math.floor((resized.height - cropSize.height) / 2),
-    ...crop,
-  };
+export function resolvePreprocessConfig(config: PreprocessConfig): Preprocessing {
+  const reader = new Reader('INVALID_ARGUMENT', 'config');
+  const given: unknown = config;
+  if (typeof given !== 'object' || given === null) throw reader.invalid('config', 'an object', given);
+  const unknown = Object.keys(given).find((key) => !OWN_KEYS.has(key));
+  if (unknown !== undefined) throw reader.invalid(`"${unknown}"`, 'only keys that are understood', unknown);
+  return reader.resolve(given as Record<string, unknown>);
 }
 
-function readSize(value: unknown, file: string): PreprocessConfig['size'] {
-  if (typeof value === 'object' && value !== null) {
-    const size = value as Record<string, unknown>;
-    const keys = Object.keys(size).sort().join();
-    if (keys === 'shortest_edge')
-      return { shortestEdge: pixels(size.shortest_edge, 'size.shortest_edge', file) };
-    if (keys === 'height,width') return readSquare(value, 'size', file);
+// Older files say 224 for the shortest edge, and name it in snake case.
+function fileSize(size: unknown): unknown {
+  if (typeof size === 'number') return { shortestEdge: size };
+  if (typeof size !== 'object' || size === null || !('shortest_edge' in size)) return size;
+  const { shortest_edge: shortestEdge, ...rest } = size;
+  return { shortestEdge, ...rest };
+}
+
+function fileSquare(side: number): Size {
+  return { height: side, width: side };
+}
+
+/** Checks values and words the errors for one source of configuration. */
+class Reader {
+  constructor(
+    readonly code: VisionErrorCode,
+    readonly where: string,
+  ) {}
+
+  resolve(config: Record<string, unknown>): Preprocessing {
+    const size = this.size(config.size);
+    const doCenterCrop = this.flag(config.doCenterCrop, 'doCenterCrop', false);
+    if ('shortestEdge' in size && !doCenterCrop) {
+      throw this.invalid('"doCenterCrop"', 'true together with size.shortestEdge', config.doCenterCrop);
+    }
+    const doRescale = this.flag(config.doRescale, 'doRescale', true);
+    const doNormalize = this.flag(config.doNormalize, 'doNormalize', true);
+    const resolved: Preprocessing = {
+      size,
+      resample: this.resample(config.resample ?? 3),
+      cropSize: 'shortestEdge' in size || doCenterCrop ? this.cropSize(config.cropSize, size) : size,
+      rescaleFactor: doRescale ? this.factor(config.rescaleFactor ?? 1 / 255) : 1,
+      normalize: doNormalize
+        ? { mean: this.triple(config.imageMean, 'imageMean'), std: this.std(config.imageStd) }
+        : undefined,
+    };
+    if (!valueTable(resolved).every(Number.isFinite)) {
+      const keys = '"rescaleFactor", "imageMean" and "imageStd"';
+      throw this.invalid(keys, 'values that give finite float32 pixels', config.rescaleFactor);
+    }
+    return resolved;
   }
-  if (typeof value === 'number') return { shortestEdge: pixels(value, 'size', file) };
-  throw invalid(file, '"size"', '{ height, width } or { shortest_edge }', value);
-}
 
-function readSquare(value: unknown, name: string, file: string): { height: number; width: number } {
-  const size = (
-    typeof value === 'object' && value !== null ? value : { height: value, width: value }
-  ) as Record<string, unknown>;
-  return {
-    height: pixels(size.height, `${name}.height`, file),
-    width: pixels(size.width, `${name}.width`, file),
-  };
-}
-
-function pixels(value: unknown, name: string, file: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 4096) {
-    throw invalid(file, `"${name}"`, 'an integer from 1 to 4096', value);
+  size(value: unknown): Preprocessing['size'] {
+    if (typeof value === 'object' && value !== null) {
+      const keys = Object.keys(value).sort().join();
+      if (keys === 'shortestEdge') {
+        return {
+          shortestEdge: this.side((value as { shortestEdge: unknown }).shortestEdge, 'size.shortestEdge'),
+        };
+      }
+      if (keys === 'height,width') return this.rectangle(value as Record<keyof Size, unknown>, 'size');
+    }
+    throw this.invalid('"size"', '{ height, width } or { shortestEdge }', value);
   }
-  return value;
-}
 
-function positive(value: unknown, name: string, file: string): number {
-  if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value)) {
-    throw invalid(file, `"${name}"`, 'a positive number', value);
+  cropSize(value: unknown, size: Preprocessing['size']): Size {
+    if (typeof value !== 'object' || value === null)
+      throw this.invalid('"cropSize"', '{ height, width }', value);
+    const crop = this.rectangle(value as Record<keyof Size, unknown>, 'cropSize');
+    const smallest = 'shortestEdge' in size ? fileSquare(size.shortestEdge) : size;
+    if (crop.height > smallest.height || crop.width > smallest.width) {
+      throw this.invalid('"cropSize"', 'no more than "size"', value);
+    }
+    return crop;
   }
-  return value;
-}
 
-function flag(config: Record<string, unknown>, name: string, fallback: boolean, file: string): boolean {
-  const value = config[name] ?? fallback;
-  if (typeof value !== 'boolean') throw invalid(file, `"${name}"`, 'a boolean', value);
-  return value;
-}
-
-function triple(value: unknown, name: string, file: string): readonly [number, number, number] {
-  if (Array.isArray(value) && value.length === 3 && value.every((entry) => Number.isFinite(entry))) {
-    return [value[0] as number, value[1] as number, value[2] as number];
+  rectangle(value: Record<keyof Size, unknown>, name: string): Size {
+    return {
+      height: this.side(value.height, `${name}.height`),
+      width: this.side(value.width, `${name}.width`),
+    };
   }
-  throw invalid(file, `"${name}"`, 'three numbers', value);
+
+  side(value: unknown, name: string): number {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_SIDE) return value;
+    throw this.invalid(`"${name}"`, `an integer from 1 to ${MAX_SIDE}`, value);
+  }
+
+  resample(value: unknown): Resample {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 5)
+      return value as Resample;
+    throw this.invalid('"resample"', "Pillow's number of a filter, 0 to 5", value);
+  }
+
+  factor(value: unknown): number {
+    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
+    throw this.invalid('"rescaleFactor"', 'a positive number', value);
+  }
+
+  flag(value: unknown, name: string, fallback: boolean): boolean {
+    if (value === undefined) return fallback;
+    if (typeof value === 'boolean') return value;
+    throw this.invalid(`"${name}"`, 'a boolean', value);
+  }
+
+  triple(value: unknown, name: string): readonly number[] {
+    const numbers: readonly unknown[] = Array.isArray(value) ? value : [];
+    if (
+      numbers.length === 3 &&
+      numbers.every((entry) => typeof entry === 'number' && Number.isFinite(entry))
+    ) {
+      return numbers as number[];
+    }
+    throw this.invalid(`"${name}"`, 'three numbers', value);
+  }
+
+  std(value: unknown): readonly number[] {
+    const std = this.triple(value, 'imageStd');
+    if (std.some((entry) => Math.fround(entry) === 0))
+      throw this.invalid('"imageStd"', 'three numbers other than 0', value);
+    return std;
+  }
+
+  invalid(what: string, expected: string, actual: unknown): VisionError {
+    const sentence = `Expected ${expected} for ${what} in `;
+    return new VisionError(
+      this.code,
+      `${this.code === 'MODEL_INVALID' ? snakeCased(sentence) : sentence}${this.where} but received ` +
+        `${describe(actual)}. This preprocessing is not supported.`,
+    );
+  }
 }
 
-function deviations(value: unknown, file: string): readonly [number, number, number] {
-  const std = triple(value, 'image_std', file);
-  if (std.includes(0)) throw invalid(file, '"image_std"', 'three numbers other than 0', value);
-  return std;
-}
-
-function invalid(file: string, what: string, expected: string, actual: unknown): VisionError {
-  return new VisionError(
-    'MODEL_INVALID',
-    `Expected ${expected} for ${what} in ${file} but found ${describe(actual)}. This preprocessing is not supported.`,
+// The file's keys, where the file is what the message is about.
+function snakeCased(sentence: string): string {
+  return sentence.replace(
+    /([a-z])([A-Z])/g,
+    (_, before: string, after: string) => `${before}_${after.toLowerCase()}`,
   );
 }

@@ -1,8 +1,14 @@
-// Pixels to the tensor's own buffer: keeps that buffer, the constants and the resize geometry of one worker.
-import { normalizeInto } from './binding.js';
-import { decodeResized, resizePixels, type Pixels } from './decode.js';
-import { tooManyPixels, type ImageHeader } from './header.js';
-import { geometryOf, type Geometry, type PreprocessConfig } from './preprocess-config.js';
+// Stage 5: pixels to the tensor's own buffer in one pass of the native kernel, and the same for users' own pixels.
+import type { RawImage } from '../types.js';
+import { resizeNormalizeInto } from './binding.js';
+import { decodePixels, type DecodeOptions } from './decode.js';
+import { checkRawImage } from './raw-image.js';
+import { geometryOf } from './geometry.js';
+import type { ImageHeader } from './header.js';
+import type { Pixels } from './pixels.js';
+import { resolvePreprocessConfig } from './preprocess-config.js';
+import type { PreprocessConfig, Preprocessing } from './preprocessing.js';
+import { valueTable } from './value-table.js';
 
 // EXIF orientations 5 to 8 swap the axes.
 const FIRST_TRANSPOSED = 5;
@@ -15,95 +21,71 @@ export class Preprocessor {
   readonly height: number;
   /** Pixels in a row of the tensor. */
   readonly width: number;
-  readonly #config: PreprocessConfig;
-  readonly #autoOrient: boolean;
-  readonly #limitInputPixels: number;
-  readonly #scale: Float32Array;
-  readonly #bias: Float32Array;
+  readonly #config: Preprocessing;
+  readonly #options: DecodeOptions;
+  readonly #table: Float32Array;
 
   /**
    * @param config - the model's preprocessing
-   * @param options - turn images upright by EXIF, and the bound on the resized image
-   * @param options.autoOrient - see {@link SemanticVisionOptions}
-   * @param options.limitInputPixels - see {@link SemanticVisionOptions}
+   * @param options - how to decode
    */
-  constructor(config: PreprocessConfig, options: { autoOrient: boolean; limitInputPixels: number }) {
+  constructor(config: Preprocessing, options: DecodeOptions) {
     this.#config = config;
-    this.#autoOrient = options.autoOrient;
+    this.#options = options;
+    this.#table = valueTable(config);
     this.height = config.cropSize.height;
     this.width = config.cropSize.width;
-    // The model's own size must always be allowed.
-    this.#limitInputPixels = Math.max(options.limitInputPixels, 16 * this.height * this.width);
     this.tensor = new Float32Array(3 * this.height * this.width);
-    // (x * rescale - mean) / std, as one multiplication and one addition
-    this.#scale = Float32Array.from(config.imageStd, (std) => config.rescaleFactor / std);
-    this.#bias = Float32Array.from(
-      config.imageStd,
-      (std, channel) => -(config.imageMean[channel] as number) / std,
-    );
   }
 
   /**
-   * Decodes and resizes an encoded image.
+   * Decodes an encoded image.
    * @param bytes - the encoded image
    * @param header - what its header says
    * @returns pixels for {@link Preprocessor.write}
-   * @throws `DECODE_FAILED` when the bytes are damaged, `TOO_MANY_PIXELS`
+   * @throws `DECODE_FAILED`, `TOO_MANY_PIXELS`, `UNSUPPORTED_FORMAT`
    */
-  decode(bytes: Uint8Array, header: ImageHeader): [Pixels, Geometry] {
-    // The reference turns TIFF upright while it decodes, whatever is asked of it.
-    const orientation = this.#autoOrient || header.format === 'tiff' ? header.orientation : 1;
-    const transposed = orientation >= FIRST_TRANSPOSED;
-    const geometry = transposed
-      ? this.#geometry(header.height, header.width)
-      : this.#geometry(header.width, header.height);
-    const { resample } = this.#config;
-    return [decodeResized(bytes, header.format, orientation, geometry, resample), geometry];
+  async decode(bytes: Uint8Array, header: ImageHeader): Promise<Pixels> {
+    const { orientation, width, height } = header;
+    const transposed = this.#options.autoOrient && orientation >= FIRST_TRANSPOSED;
+    const target = transposed
+      ? geometryOf(this.#config, height, width)
+      : geometryOf(this.#config, width, height);
+    return decodePixels(bytes, header, target, this.#options);
   }
 
   /**
-   * Resizes an image that is decoded already.
+   * Resizes, crops and normalises pixels into {@link Preprocessor.tensor}.
    * @param pixels - the image
-   * @returns pixels for {@link Preprocessor.write}
    */
-  resize(pixels: Pixels): [Pixels, Geometry] {
-    const geometry = this.#geometry(pixels.width, pixels.height);
-    return [resizePixels(pixels, geometry.width, geometry.height, this.#config.resample), geometry];
+  write(pixels: Pixels): void {
+    writeTensor(pixels, this.#config, this.#table, this.tensor);
   }
+}
 
-  /**
-   * Writes the window of resized pixels into {@link Preprocessor.tensor}.
-   * @param pixels - resized
-   * @param geometry - where the window lies
-   */
-  write(pixels: Pixels, geometry: Geometry): void {
-    const rowStride = pixels.width * pixels.channels;
-    normalizeInto(
-      pixels.data,
-      {
-        offset: geometry.top * rowStride + geometry.left * pixels.channels,
-        width: geometry.cropWidth,
-        height: geometry.cropHeight,
-        channels: pixels.channels,
-        rowStride,
-      },
-      this.#scale,
-      this.#bias,
-      this.tensor,
-    );
-  }
+/**
+ * Turns decoded pixels into a model's input tensor: resize exactly as Pillow does, crop, rescale, normalise. For users who
+ * run a session of their own. Synchronous: about half a millisecond for 640 x 480 pixels on the calling thread.
+ * @param image - 8-bit RGB or RGBA pixels; alpha is ignored
+ * @param config - the keys of the model's `preprocessor_config.json` in camelCase
+ * @returns `3 * height * width` values in the order channel, row, column
+ * @throws `INVALID_ARGUMENT`, `NATIVE_UNAVAILABLE`
+ */
+export function preprocess(image: RawImage, config: PreprocessConfig): Float32Array {
+  const { data, width, height, channels } = checkRawImage(image);
+  const resolved = resolvePreprocessConfig(config);
+  const { cropSize } = resolved;
+  const tensor = new Float32Array(3 * cropSize.height * cropSize.width);
+  const pixels: Pixels = { data, width, height, channels, bytesPerSample: 1, orientation: 1 };
+  writeTensor(pixels, resolved, valueTable(resolved), tensor);
+  return tensor;
+}
 
-  // By its shortest edge a strip of 1 x 100,000 pixels grows to 28 million rows.
-  #geometry(width: number, height: number): Geometry {
-    const geometry = geometryOf(this.#config, width, height);
-    if (geometry.width * geometry.height > this.#limitInputPixels) {
-      throw tooManyPixels(
-        geometry.width,
-        geometry.height,
-        this.#limitInputPixels,
-        'once resized by its shortest edge',
-      );
-    }
-    return geometry;
-  }
+function writeTensor(pixels: Pixels, config: Preprocessing, table: Float32Array, tensor: Float32Array): void {
+  const { data, width, height, channels, bytesPerSample, orientation } = pixels;
+  const transposed = orientation >= FIRST_TRANSPOSED;
+  const geometry = transposed ? geometryOf(config, height, width) : geometryOf(config, width, height);
+  const rowStride = width * channels * bytesPerSample;
+  const layout = { offset: 0, width, height, channels, rowStride, bytesPerSample, orientation };
+  resizeNormalizeInto(data, layout, geometry, table, tensor);
 }

@@ -2,7 +2,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VisionError, messageOf } from '../errors.js';
-import { parsePreprocessConfig, type PreprocessConfig } from '../image/preprocess-config.js';
+import { parsePreprocessConfig } from '../image/preprocess-config.js';
+import type { Preprocessing } from '../image/preprocessing.js';
 import type { Hasher } from '../pool/hasher.js';
 import type { TextTower } from '../pool/protocol.js';
 import { modelFingerprint } from './fingerprint.js';
@@ -17,7 +18,7 @@ export interface LoadedModel {
   dimensions: number | undefined;
   visionModel: string;
   text: TextTower | undefined;
-  preprocess: PreprocessConfig;
+  preprocess: Preprocessing;
   fingerprint: string;
 }
 
@@ -117,7 +118,7 @@ async function sha256Of(path: string, hasher: Hasher): Promise<string> {
   return reply.sha256;
 }
 
-async function readPreprocess(path: string): Promise<PreprocessConfig> {
+async function readPreprocess(path: string): Promise<Preprocessing> {
   let json: unknown;
   try {
     json = JSON.parse(await readFile(path, 'utf8'));

@@ -1,7 +1,8 @@
 // What the caller's thread and the workers say to each other: plain data, shapes named once.
 import type { VisionErrorCode } from '../errors.js';
 import type { ImageHeader } from '../image/header.js';
-import type { PreprocessConfig } from '../image/preprocess-config.js';
+import type { DecodeOptions } from '../image/decode.js';
+import type { Preprocessing } from '../image/preprocessing.js';
 import type { GateMemory } from './exit-gate.js';
 
 /** All a worker needs to know; it arrives as `workerData`. */
@@ -11,15 +12,13 @@ export interface WorkerConfig {
   /** The text tower, if the model has one; opened on the first text. */
   text: TextTower | undefined;
   /** How images become tensors. */
-  preprocess: PreprocessConfig;
+  preprocess: Preprocessing;
   /** Options of every session, complete. */
   sessionOptions: Record<string, unknown>;
-  /** Turn images upright by their EXIF orientation. */
-  autoOrient: boolean;
+  /** How images are decoded. */
+  decode: DecodeOptions;
   /** Shared with the pool, see {@link enterNative}. */
   gate: GateMemory;
-  /** Most pixels that an image may have after resizing, before the crop. */
-  limitInputPixels: number;
 }
 
 /** Files and limits of the text tower. */

@@ -1,6 +1,7 @@
 // What runs in every worker thread: its own sessions and buffers, one job at a time, answers as plain data.
 import { workerData } from 'node:worker_threads';
 import { VisionError, messageOf } from '../errors.js';
+import type { Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
 import { l2Normalize } from '../inference/postprocess.js';
 import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js';
@@ -10,7 +11,7 @@ import { reclaim } from './reclaim.js';
 import type { Done, Embedded, Failure, ImageJob, Job, PixelsJob, TextJob, WorkerConfig } from './protocol.js';
 
 const config = workerData as WorkerConfig;
-const preprocessor = new Preprocessor(config.preprocess, config);
+const preprocessor = new Preprocessor(config.preprocess, config.decode);
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 // Opened once and kept; a failed opening is kept as well, it would fail again.
 let vision: Promise<TowerSession> | undefined;
@@ -42,10 +43,9 @@ async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
   await reclaim(lastImageBytes);
   lastImageBytes = nativeBytes(job);
   const start = performance.now();
-  const [pixels, geometry] =
-    job.kind === 'image' ? preprocessor.decode(job.bytes, job.header) : preprocessor.resize(job);
+  const pixels = job.kind === 'image' ? await preprocessor.decode(job.bytes, job.header) : pixelsOf(job);
   const decoded = performance.now();
-  preprocessor.write(pixels, geometry);
+  preprocessor.write(pixels);
   const written = performance.now();
   const vector = l2Normalize(await session.run(tensor));
   if (vector === undefined) {
@@ -59,13 +59,15 @@ async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
   return { ok: true, vector, times };
 }
 
+function pixelsOf({ data, width, height, channels }: PixelsJob): Pixels {
+  return { data, width, height, channels, bytesPerSample: 1, orientation: 1 };
+}
+
 let lastImageBytes = 0;
 
-// The input, the decoder's pixels and the resizer's RGBA copy of them.
+// The input, the decoder's pixels and the copy of them that it hands out.
 function nativeBytes(job: ImageJob | PixelsJob): number {
-  return job.kind === 'image'
-    ? job.bytes.length + 7 * job.header.width * job.header.height
-    : job.data.length + 8 * job.width * job.height;
+  return job.kind === 'image' ? job.bytes.length + 8 * job.header.width * job.header.height : job.data.length;
 }
 
 async function embedText(job: TextJob): Promise<Embedded> {

@@ -1,0 +1,36 @@
+// Decoded pixels on their way to the kernel, and the error of decoding.
+import { VisionError } from '../errors.js';
+import type { Orientation } from './exif-orientation.js';
+import type { ImageFormat } from './header.js';
+
+/** Pixels as a decoder left them: what the native kernel reads, without a copy in between. */
+export interface Pixels {
+  /** Interleaved samples, rows without padding; 16-bit samples in the machine's byte order. */
+  data: Uint8Array;
+  /** Pixels in a row, before `orientation`. */
+  width: number;
+  /** Rows, before `orientation`. */
+  height: number;
+  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is dropped, never blended, as the reference's convert('RGB') does. */
+  channels: 1 | 2 | 3 | 4;
+  /** 2 for 16-bit samples, of which the kernel takes the high byte. */
+  bytesPerSample: 1 | 2;
+  /** Still to be applied. */
+  orientation: Orientation;
+}
+
+/**
+ * The error for damaged bytes.
+ * @param format - the image's format
+ * @param why - what is wrong
+ * @param cause - the decoder's error
+ * @returns the error
+ */
+export function decodeFailed(format: ImageFormat, why: string, cause?: unknown): VisionError {
+  return new VisionError(
+    'DECODE_FAILED',
+    `The ${format.toUpperCase()} image cannot be decoded: ${why}. It is damaged or truncated: check that it was ` +
+      'written or transferred in full.',
+    { cause },
+  );
+}

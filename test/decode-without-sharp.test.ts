@@ -1,0 +1,105 @@
+// What works without the optional package sharp, and what the errors say about the rest.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
+
+/** The package in a folder of its own, where only its dependencies can be found: as installed without sharp. */
+function installedWithoutSharp(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-without-'));
+  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  for (const name of ['build', 'models']) symlinkSync(join(ROOT, name), join(folder, name));
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const name of Object.keys(dependencies)) {
+    const link = join(folder, 'node_modules', name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules', name), link);
+  }
+  return folder;
+}
+
+const WITHOUT = installedWithoutSharp();
+
+interface Outcome {
+  width?: number;
+  code?: string;
+  message?: string;
+}
+
+/** Embeds golden images in a process of its own. */
+function outcomes(names: string[], decode: 'exact' | 'fast', root: string): Record<string, Outcome> {
+  const paths = Object.fromEntries(names.map((name) => [name, fixture(name)]));
+  const source = `
+    import { SemanticVision } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'esm', 'index.js')).href)};
+    const vision = await SemanticVision.create({
+      model: ${JSON.stringify(TINY_MODEL)}, workers: 1, intraOpNumThreads: 1, decode: '${decode}',
+    });
+    const outcomes = {};
+    for (const [name, path] of Object.entries(${JSON.stringify(paths)})) {
+      outcomes[name] = await vision.embedImage(path).then(
+        ({ dimensions }) => ({ width: dimensions }),
+        ({ code, message }) => ({ code, message }),
+      );
+    }
+    await vision.close();
+    console.log(JSON.stringify(outcomes));`;
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.is(status, 0, stderr);
+  return JSON.parse(stdout) as Record<string, Outcome>;
+}
+
+const GIF = 'golden/images/gif_animated.gif';
+const OTHERS = [
+  'jpeg_420.jpg',
+  'png_rgb16.png',
+  'webp_lossy.webp',
+  'bmp_24.bmp',
+  'tiff_lzw.tif',
+  'avif_lossy.avif',
+];
+const NAMES = [GIF, ...OTHERS.map((name) => `golden/images/${name}`), GIF];
+
+const without = suite('without sharp');
+
+without('GIF: UNSUPPORTED_FORMAT that says what to install; everything else works', () => {
+  const found = outcomes(NAMES, 'exact', WITHOUT);
+  assert.is(found[GIF]?.code, 'UNSUPPORTED_FORMAT');
+  assert.match(found[GIF]!.message!, /GIF.*npm install sharp/);
+  for (const name of NAMES.filter((other) => other !== GIF)) assert.is(found[name]?.width, 96, name);
+});
+
+without('a damaged GIF is damaged, not unsupported', () => {
+  const name = 'golden/images/bad/truncated.gif';
+  assert.is(outcomes([name], 'exact', WITHOUT)[name]?.code, 'DECODE_FAILED');
+});
+
+without("decode 'fast': a JPEG large enough for it names the option, a smaller one works", () => {
+  const large = 'golden/images/jpeg_420.jpg'; // 384 pixels: six times the tiny model's 64
+  const small = 'golden/images/exif_1.jpg';
+  const found = outcomes([large, small], 'fast', WITHOUT);
+  assert.is(found[large]?.code, 'UNSUPPORTED_FORMAT');
+  assert.match(found[large]!.message!, /decode: "fast".*npm install sharp/);
+  assert.is(found[small]?.width, 96);
+});
+
+without('with sharp all of that works: the rest of this file tests what it means to', () => {
+  const found = outcomes(NAMES, 'fast', ROOT);
+  for (const name of NAMES) assert.is(found[name]?.width, 96, name);
+});
+
+without.after(() => {
+  rmSync(WITHOUT, { recursive: true });
+});
+
+without.run();
