@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   CLOSED: 'The object has been closed.',
   QUEUE_FULL: 'maxQueue requests are already waiting.',
   WORKER_FAILED: 'A worker thread died or could not be started; the pool has replaced it.',
+  OUT_OF_MEMORY: 'There is not enough memory for this image.',
   NATIVE_UNAVAILABLE: 'The C++ addon is not built for this platform, or cannot be loaded.',
   DUPLICATE_ID: 'The id is already in the index.',
   INDEX_NOT_FOUND: 'No index is stored in that folder.',

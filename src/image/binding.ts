@@ -140,7 +140,8 @@ function checked<Result>(call: () => Result): Result {
   try {
     return call();
   } catch (cause) {
-    throw new VisionError('INVALID_ARGUMENT', messageOf(cause), { cause });
+    const outOfMemory = cause instanceof Error && 'code' in cause && cause.code === 'OUT_OF_MEMORY';
+    throw new VisionError(outOfMemory ? 'OUT_OF_MEMORY' : 'INVALID_ARGUMENT', messageOf(cause), { cause });
   }
 }
 
