@@ -14,6 +14,7 @@ import type {
   Job,
   PixelsJob,
   ReplyTo,
+  Task,
   TextJob,
   WarmJob,
   WorkerConfig,
@@ -53,7 +54,8 @@ export class WorkerPool {
   readonly #workers: number;
   readonly #maxQueue: number;
   readonly #queue = new LaneQueue<Waiting>();
-  #running = 0;
+  // Flags at the exit gate that no job under way has; as many as there are idle workers.
+  readonly #freeSlots: number[];
   #failures = 0;
   #closing = false;
   #idle: (() => void) | undefined;
@@ -65,6 +67,7 @@ export class WorkerPool {
     this.#gate = gate;
     this.#workers = options.workers;
     this.#maxQueue = options.maxQueue;
+    this.#freeSlots = Array.from({ length: options.workers }, (_, slot) => slot);
     this.dimensions = dimensions;
   }
 
@@ -75,7 +78,7 @@ export class WorkerPool {
    * @throws `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
    */
   static async start(options: PoolOptions): Promise<WorkerPool> {
-    const gate = new ExitGate();
+    const gate = new ExitGate(options.workers);
     const config: WorkerConfig = { ...options.config, gate: gate.memory };
     const piscina = new Piscina({
       filename: join(packageRoot(), 'dist', 'esm', 'pool', 'worker.js'),
@@ -92,7 +95,7 @@ export class WorkerPool {
     // An idle worker that dies has no job to fail; without a listener the event would end the process.
     piscina.on('error', () => undefined);
     try {
-      const [first] = await everyWorker(piscina, options.workers, { kind: 'warm' });
+      const [first] = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
       return new WorkerPool(piscina, gate, options, first?.dimensions ?? 0);
     } catch (error) {
       await piscina.destroy();
@@ -154,27 +157,30 @@ export class WorkerPool {
       await new Promise<void>((resolve) => (this.#idle = resolve));
     }
     // Sessions hold native memory that a terminated thread would not give back. One that fails to is ended anyway.
-    await everyWorker(this.#piscina, this.#workers, { kind: 'dispose' }).catch(() => undefined);
+    await everyWorker(this.#piscina, this.#gate, this.#workers, { kind: 'dispose' }).catch(() => undefined);
     await this.#piscina.destroy();
     this.#gate.release();
   }
 
+  get #running(): number {
+    return this.#workers - this.#freeSlots.length;
+  }
+
   #dispatch(): void {
-    while (this.#running < this.#workers) {
+    while (this.#freeSlots.length > 0) {
       const waiting = this.#queue.shift();
       if (waiting === undefined) return;
-      this.#running++;
-      void this.#run(waiting);
+      void this.#run(waiting, this.#freeSlots.pop() as number);
     }
   }
 
-  async #run({ job, resolve, reject }: Waiting): Promise<void> {
+  async #run({ job, resolve, reject }: Waiting, slot: number): Promise<void> {
     try {
-      resolve(await ask(this.#piscina, job, () => this.#failures++));
+      resolve(await ask(this.#piscina, this.#gate, slot, job, () => this.#failures++));
     } catch (error) {
       reject(error as VisionError);
     } finally {
-      this.#running--;
+      this.#freeSlots.push(slot);
       this.#dispatch();
       this.#settled();
     }
@@ -189,13 +195,21 @@ export class WorkerPool {
  * Gives the same job to every worker at once. A worker takes one job at a time and piscina prefers idle ones, so as
  * many jobs as there are idle workers reach each of them.
  * @param piscina - the pool
+ * @param gate - its exit gate
  * @param workers - how many it has
  * @param job - what to do
  * @returns the replies
  */
-async function everyWorker(piscina: Piscina, workers: number, job: WarmJob | DisposeJob): Promise<Done[]> {
+async function everyWorker(
+  piscina: Piscina,
+  gate: ExitGate,
+  workers: number,
+  job: WarmJob | DisposeJob,
+): Promise<Done[]> {
   // All of them are waited for even when one fails: ending a thread that is busy in native code aborts the process.
-  const replies = await Promise.allSettled(Array.from({ length: workers }, () => ask(piscina, job)));
+  const replies = await Promise.allSettled(
+    Array.from({ length: workers }, (_, slot) => ask(piscina, gate, slot, job)),
+  );
   return replies.map((reply) => {
     if (reply.status === 'rejected') throw reply.reason as VisionError;
     return reply.value;
@@ -204,14 +218,17 @@ async function everyWorker(piscina: Piscina, workers: number, job: WarmJob | Dis
 
 async function ask<J extends Job>(
   piscina: Piscina,
+  gate: ExitGate,
+  slot: number,
   job: J,
   onDeath?: () => void,
 ): Promise<Exclude<ReplyTo<J>, Failure>> {
   let reply: ReplyTo<J>;
   try {
     // The buffers are ours (stage 1 copied them), so they can be moved instead of copied once more.
-    reply = (await piscina.run(job, { transferList: buffersOf(job) })) as ReplyTo<J>;
+    reply = (await piscina.run({ job, slot } satisfies Task, { transferList: buffersOf(job) })) as ReplyTo<J>;
   } catch (cause) {
+    gate.abandon(slot);
     onDeath?.();
     throw new VisionError(
       'WORKER_FAILED',

@@ -68,6 +68,13 @@ export interface DisposeJob {
 /** Everything that can be asked of a worker. */
 export type Job = ImageJob | PixelsJob | TextJob | WarmJob | DisposeJob;
 
+/** What a worker is handed. */
+export interface Task {
+  job: Job;
+  /** The job's flag at the exit gate; no other job under way has it. */
+  slot: number;
+}
+
 /** ms spent in each stage of one image. */
 export interface StageTimes {
   decode: number;

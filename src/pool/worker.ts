@@ -8,7 +8,17 @@ import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js'
 import { TextEncoder } from '../inference/tokenizer.js';
 import { enterNative } from './exit-gate.js';
 import { reclaim } from './reclaim.js';
-import type { Done, Embedded, Failure, ImageJob, Job, PixelsJob, TextJob, WorkerConfig } from './protocol.js';
+import type {
+  Done,
+  Embedded,
+  Failure,
+  ImageJob,
+  Job,
+  PixelsJob,
+  Task,
+  TextJob,
+  WorkerConfig,
+} from './protocol.js';
 
 const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode);
@@ -32,7 +42,15 @@ function openText(): Promise<{ session: TowerSession; encoder: TextEncoder }> {
 }
 
 async function warm(): Promise<Done> {
-  preprocessor.tensor.fill(0);
+  // One grey pixel goes all the way: an addon that is missing or does not load fails creation, not the first image.
+  preprocessor.write({
+    data: Uint8Array.of(128),
+    width: 1,
+    height: 1,
+    channels: 1,
+    bytesPerSample: 1,
+    orientation: 1,
+  });
   const output = await (await openVision()).run(tensor);
   return { ok: true, dimensions: output.length };
 }
@@ -105,12 +123,14 @@ function answer(job: Job): Promise<Embedded | Done> {
 
 /**
  * Does one job.
- * @param job - what to do
+ * @param task - what to do
+ * @param task.job - the job
+ * @param task.slot - its flag at the exit gate
  * @returns the result, or a failure as data: it never rejects
  */
-export default async function handle(job: Job): Promise<Embedded | Done | Failure> {
+export default async function handle({ job, slot }: Task): Promise<Embedded | Done | Failure> {
   try {
-    return await enterNative(config.gate, () => answer(job));
+    return await enterNative(config.gate, slot, () => answer(job));
   } catch (error) {
     const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
     return { ok: false, code, message: messageOf(error) };
