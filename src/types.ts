@@ -77,11 +77,41 @@ export interface SimilarResult {
   similarity: number;
 }
 
+/** A label of {@link SemanticVision.classify}. */
+export interface Classification {
+  /** As given. */
+  label: string;
+  /** 0 to 1, of this label alone: an image may show several things, or none of them. They do not add up to 1. */
+  probability: number;
+  /** Cosine of image and label, -1 to 1. */
+  similarity: number;
+}
+
+/** Options of {@link SemanticVision.classify}. */
+export interface ClassifyOptions extends EmbedOptions {
+  /** The sentence around each label, which stands where `{}` is. Default `This is a photo of {}.` */
+  template?: string | undefined;
+}
+
+/** How a download goes. */
+export interface DownloadProgress {
+  /** The file that bytes arrive for, relative to the repository. */
+  file: string;
+  /** Bytes of it that are there, those of an earlier attempt included. */
+  fileBytes: number;
+  /** Its size; undefined where the server does not tell. */
+  fileTotal: number | undefined;
+  /** Bytes of all files of the request that are there. */
+  bytes: number;
+  /** Their size; undefined until every file's is known. */
+  total: number | undefined;
+}
+
 /** What is known about the loaded model. */
 export interface ModelInfo {
-  /** Name in the manifest. */
+  /** Name in the manifest, hub id, folder, or path of the image tower's file. */
   readonly id: string;
-  /** Pinned revision. */
+  /** Commit of a hub model, version of the bundled one; `local` for files. */
   readonly revision: string;
   /** Precision of the weights. */
   readonly dtype: string;
