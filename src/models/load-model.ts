@@ -52,6 +52,9 @@ async function loadBundled(entry: ManifestModel, hasher: Hasher): Promise<Loaded
       tokenizer: join(directory, 'tokenizer.json'),
       tokenizerConfig: join(directory, 'tokenizer_config.json'),
       maxLength: entry.textLength,
+      canonicalization: 'none',
+      padId: undefined,
+      batch: false,
     },
     preprocess: await readPreprocess(join(directory, PREPROCESSOR)),
     fingerprint: modelFingerprint(
