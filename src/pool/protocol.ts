@@ -21,6 +21,9 @@ export interface WorkerConfig {
   gate: GateMemory;
 }
 
+/** How many texts share a run, and so how many a job best holds; decisions/0009 has the measurement. */
+export const TEXT_BATCH = 4;
+
 /** Files and limits of the text tower. */
 export interface TextTower {
   /** Path of the ONNX file. */
@@ -31,6 +34,12 @@ export interface TextTower {
   tokenizerConfig: string;
   /** Most tokens. */
   maxLength: number;
+  /** What is done to a text before its tokenizer, see {@link canonicalize}. */
+  canonicalization: 'none' | 'lowercase' | 'siglip';
+  /** The token that fills texts up to `maxLength` on their right; undefined: they are not filled. */
+  padId: number | undefined;
+  /** Whether several texts may share a run. Never with quantised weights: a vector would depend on its neighbours. */
+  batch: boolean;
 }
 
 /** Encoded bytes, with what the header said. */
@@ -55,6 +64,12 @@ export interface TextJob {
   text: string;
 }
 
+/** Several texts, one after the other or {@link TEXT_BATCH} in a run; one that fails does not harm the others. */
+export interface TextsJob {
+  kind: 'texts';
+  texts: readonly string[];
+}
+
 /** Opens the image session and runs it once. */
 export interface WarmJob {
   kind: 'warm';
@@ -66,7 +81,7 @@ export interface DisposeJob {
 }
 
 /** Everything that can be asked of a worker. */
-export type Job = ImageJob | PixelsJob | TextJob | WarmJob | DisposeJob;
+export type Job = ImageJob | PixelsJob | TextJob | TextsJob | WarmJob | DisposeJob;
 
 /** What a worker is handed. */
 export interface Task {
@@ -96,6 +111,15 @@ export interface Embedded {
   times?: StageTimes;
 }
 
+/** Answer to {@link TextsJob}. */
+export interface TextsEmbedded {
+  ok: true;
+  /** One row of `dimensions` values a text; zeros where it failed. */
+  vectors: Float32Array;
+  /** The texts that have no embedding, by their place in the job. */
+  failures: (Failure & { index: number })[];
+}
+
 /** Answer to {@link WarmJob} and {@link DisposeJob}. */
 export interface Done {
   ok: true;
@@ -103,4 +127,5 @@ export interface Done {
 }
 
 /** The answer that belongs to a job. */
-export type ReplyTo<J extends Job> = (J extends WarmJob | DisposeJob ? Done : Embedded) | Failure;
+export type ReplyTo<J extends Job> =
+  (J extends WarmJob | DisposeJob ? Done : J extends TextsJob ? TextsEmbedded : Embedded) | Failure;
