@@ -24,7 +24,10 @@ export function checkNames(options: unknown, known: ReadonlySet<string>): void {
   }
   const unknown = Object.keys(options).find((name) => !known.has(name));
   if (unknown !== undefined) {
-    throw new VisionError('INVALID_OPTION', `Unknown option "${unknown}". Known are: ${[...known].join(', ')}.`);
+    throw new VisionError(
+      'INVALID_OPTION',
+      `Unknown option "${unknown}". Known are: ${[...known].join(', ')}.`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 // The options of SemanticVision.create: types, defaults, and the one place where they are validated and frozen.
-import { VisionError, expectedButReceived } from './errors.js';
+import { VisionError } from './errors.js';
 import type { DecodeMode } from './image/decode.js';
 import {
   FETCH_OPTIONS,

@@ -83,7 +83,12 @@ function settle(items: readonly Item[], { vectors, failures }: TextsEmbedded): v
     if (failure === undefined) {
       resolve({ ok: true, vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
     } else {
-      reject(new VisionError(failure.code, `${failure.message} The text was ${JSON.stringify(text.slice(0, 60))}.`));
+      reject(
+        new VisionError(
+          failure.code,
+          `${failure.message} The text was ${JSON.stringify(text.slice(0, 60))}.`,
+        ),
+      );
     }
   }
 }

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { VisionError, messageOf } from './errors.js';
+import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
 import { readLogits } from './models/logits.js';
@@ -104,13 +105,17 @@ async function checkFiles({ found }: LoadedModel, hasher: Hasher): Promise<Verif
   return checks;
 }
 
-async function checkTokens({ text }: LoadedModel, { tokens = [] }: ReferenceValues): Promise<VerificationCheck[]> {
+async function checkTokens(
+  { text }: LoadedModel,
+  { tokens = [] }: ReferenceValues,
+): Promise<VerificationCheck[]> {
   if (text === undefined || tokens.length === 0) return [];
-  const encoder = await TextEncoder.open(text);
+  const tower = await readTextTower(text);
+  const encoder = await TextEncoder.open(tower);
   return tokens.map((reference) => {
     const ids = encoder.encode(reference.text);
     const padding = ids.slice(reference.ids.length);
-    const shown = padding.every((id) => id === text.padId) ? ids.slice(0, reference.ids.length) : ids;
+    const shown = padding.every((id) => id === tower.padId) ? ids.slice(0, reference.ids.length) : ids;
     return same(`token ids of "${reference.text}"`, reference.ids.join(' '), shown.join(' '));
   });
 }
@@ -148,7 +153,10 @@ async function checkLogits(
 async function readImage(image: string, base: string, request: ModelRequest): Promise<URL | ArrayBuffer> {
   if (!/^https?:/.test(image)) return pathToFileURL(resolve(base, image));
   if (request.localFilesOnly === true) {
-    throw new VisionError('MODEL_NOT_CACHED', `The reference image ${image} must be fetched: allow the network.`);
+    throw new VisionError(
+      'MODEL_NOT_CACHED',
+      `The reference image ${image} must be fetched: allow the network.`,
+    );
   }
   try {
     const timeout = AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS);

@@ -21,7 +21,11 @@ import * as assert from 'uvu/assert';
 import { modelFingerprint } from '../dist/esm/models/fingerprint.js';
 import { loadModel } from '../dist/esm/models/load-model.js';
 import { readManifest, type BundledModel } from '../dist/esm/models/manifest.js';
-import { resolveModelRequest, type FetchOptions, type ModelOption } from '../dist/esm/models/model-options.js';
+import {
+  resolveModelRequest,
+  type FetchOptions,
+  type ModelOption,
+} from '../dist/esm/models/model-options.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
 import { refused } from './helpers/assertions.js';
 import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
@@ -33,6 +37,10 @@ function load(model: NonNullable<ModelOption['model']>, options: FetchOptions = 
   return loadModel(resolveModelRequest({ ...options, model }), hasher);
 }
 
+async function bundledEntry(): Promise<BundledModel> {
+  return (await readManifest()).find((entry): entry is BundledModel => entry.source === 'bundled')!;
+}
+
 function copyOfTiny(name: string): string {
   const copy = join(folder, name);
   cpSync(TINY_MODEL, copy, { recursive: true });
@@ -42,35 +50,35 @@ function copyOfTiny(name: string): string {
 const loading = suite('loadModel');
 
 loading('the bundled model is what the manifest says', async () => {
-  const [entry] = await readManifest();
-  const model = await load('bundled');
-  assert.is(model.id, 'bundled');
+  const entry = await bundledEntry();
+  const { found, ...model } = await load('bundled');
+  assert.is(found.id, 'bundled');
   assert.equal(
-    [model.revision, model.dtype, model.dimensions],
-    [entry!.revision, entry!.dtype, entry!.dimensions],
+    [found.revision, found.dtype, model.dimensions],
+    [entry.revision, entry.dtype, entry.dimensions],
   );
-  assert.equal(model.preprocess.cropSize, { height: entry!.imageSize, width: entry!.imageSize });
-  assert.is(model.text?.maxLength, entry!.textLength);
+  assert.equal(model.preprocess.cropSize, { height: entry.imageSize, width: entry.imageSize });
+  assert.is(model.text?.model, found.text?.graph.path);
   assert.match(model.fingerprint, /^[0-9a-f]{64}$/);
 });
 
 loading('the manifest names every file that is loaded, with its true size', async () => {
   const { statSync } = await import('node:fs');
-  for (const { directory, files } of await readManifest()) {
-    for (const { path, size } of files) {
-      assert.is(statSync(join(ROOT, 'models', directory, path)).size, size, path);
-    }
+  const { directory, files } = await bundledEntry();
+  for (const { path, size } of files) {
+    assert.is(statSync(join(ROOT, 'models', directory, path)).size, size, path);
   }
 });
 
 loading('a folder in the hub’s layout, absolute or relative; both places of the image tower', async () => {
   const model = await load(TINY_MODEL);
-  assert.equal([model.revision, model.text], ['local', undefined]);
-  assert.is(model.visionModel, join(TINY_MODEL, 'onnx', 'vision_model.onnx'));
+  assert.is(model.found.revision, 'local');
+  assert.is(model.found.vision.path, join(TINY_MODEL, 'onnx', 'vision_model.onnx'));
+  assert.is(model.text?.model, join(TINY_MODEL, 'onnx', 'text_model.onnx'));
   const flat = copyOfTiny('flat');
   renameSync(join(flat, 'onnx', 'vision_model.onnx'), join(flat, 'vision_model.onnx'));
-  assert.is((await load(flat)).visionModel, join(flat, 'vision_model.onnx'));
-  assert.is((await loadModel(relative(process.cwd(), TINY_MODEL), hasher)).fingerprint, model.fingerprint);
+  assert.is((await load(flat)).found.vision.path, join(flat, 'vision_model.onnx'));
+  assert.is((await load(relative(process.cwd(), TINY_MODEL))).fingerprint, model.fingerprint);
 });
 
 loading('the fingerprint follows the content of weights and preprocessing, not the place', async () => {

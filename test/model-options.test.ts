@@ -19,21 +19,24 @@ request('files are copied and frozen, deep enough', () => {
   assert.ok(Object.isFrozen(model));
 });
 
-request('a path that is missing or wrong, a name that is unknown, logits that are no numbers: by name', async () => {
-  const wrong: [object, RegExp][] = [
-    [{}, /model\.visionModel/],
-    [{ visionModel: 'v.onnx' }, /model\.preprocessorConfig/],
-    [{ ...files, visionModel: '' }, /model\.visionModel/],
-    [{ ...files, textModel: 1 }, /model\.textModel/],
-    [{ ...files, tokeniser: 'x' }, /"model\.tokeniser".*tokenizer/],
-    [{ ...files, logits: { scale: 1 } }, /model\.logits/],
-    [{ ...files, logits: { scale: NaN, bias: 0 } }, /model\.logits/],
-    [{ ...files, logits: null }, /model\.logits/],
-  ];
-  for (const [model, message] of wrong) {
-    await refused(() => resolveModelRequest({ model: model as typeof files }), 'INVALID_OPTION', message);
-  }
-});
+request(
+  'a path that is missing or wrong, a name that is unknown, logits that are no numbers: by name',
+  async () => {
+    const wrong: [object, RegExp][] = [
+      [{}, /model\.visionModel/],
+      [{ visionModel: 'v.onnx' }, /model\.preprocessorConfig/],
+      [{ ...files, visionModel: '' }, /model\.visionModel/],
+      [{ ...files, textModel: 1 }, /model\.textModel/],
+      [{ ...files, tokeniser: 'x' }, /"model\.tokeniser".*tokenizer/],
+      [{ ...files, logits: { scale: 1 } }, /model\.logits/],
+      [{ ...files, logits: { scale: NaN, bias: 0 } }, /model\.logits/],
+      [{ ...files, logits: null }, /model\.logits/],
+    ];
+    for (const [model, message] of wrong) {
+      await refused(() => resolveModelRequest({ model: model as typeof files }), 'INVALID_OPTION', message);
+    }
+  },
+);
 
 request('every dtype is allowed and has a file name of its own', () => {
   for (const dtype of DTYPES) assert.is(resolveModelRequest({ dtype }).dtype, dtype);

@@ -16,19 +16,22 @@ function rangesOf(bytes: Buffer, asked: number[] = []) {
   };
 }
 
-reading('finds float32, float64 and bfloat16 scalars of any shape of ones between other tensors', async () => {
-  const file = safetensors({
-    'vision.weight': { dtype: 'F32', shape: [4], bytes: Buffer.alloc(16, 7) },
-    logit_scale: { dtype: 'F32', shape: [1], bytes: f32(4.75) },
-    half: { dtype: 'BF16', shape: [], bytes: Buffer.from([0x80, 0xc1]) },
-    logit_bias: { dtype: 'F64', shape: [1, 1], bytes: f64(-12.5) },
-  });
-  const asked: number[] = [];
-  const found = await readScalars(rangesOf(file, asked), ['logit_scale', 'logit_bias', 'half'], 'x');
-  assert.equal(found, { logit_scale: 4.75, logit_bias: -12.5, half: -16 });
-  assert.is(asked.length, 5);
-  assert.ok(asked.reduce((sum, length) => sum + length) < file.length);
-});
+reading(
+  'finds float32, float64 and bfloat16 scalars of any shape of ones between other tensors',
+  async () => {
+    const file = safetensors({
+      'vision.weight': { dtype: 'F32', shape: [4], bytes: Buffer.alloc(16, 7) },
+      logit_scale: { dtype: 'F32', shape: [1], bytes: f32(4.75) },
+      half: { dtype: 'BF16', shape: [], bytes: Buffer.from([0x80, 0xc1]) },
+      logit_bias: { dtype: 'F64', shape: [1, 1], bytes: f64(-12.5) },
+    });
+    const asked: number[] = [];
+    const found = await readScalars(rangesOf(file, asked), ['logit_scale', 'logit_bias', 'half'], 'x');
+    assert.equal(found, { logit_scale: 4.75, logit_bias: -12.5, half: -16 });
+    assert.is(asked.length, 5);
+    assert.ok(asked.reduce((sum, length) => sum + length) < file.length);
+  },
+);
 
 reading('a tensor that is missing, larger, or of integers', async () => {
   const file = safetensors({

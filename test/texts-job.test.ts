@@ -1,18 +1,17 @@
 // Several texts in one job of the pool.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parsePreprocessConfig } from '../dist/esm/image/preprocess-config.js';
 import { WorkerPool } from '../dist/esm/pool/pool.js';
-import type { TextTower } from '../dist/esm/pool/protocol.js';
+import type { TextFiles } from '../dist/esm/pool/protocol.js';
 import { refused, sameBits } from './helpers/assertions.js';
 import { ROOT, fixture, fixtureJson } from './helpers/fixtures.js';
-import { goldenTexts, textTower } from './helpers/texts.js';
+import { goldenTexts, textFiles } from './helpers/texts.js';
 
 const BUNDLED = join(ROOT, 'models', 'bundled');
 
-function start(text: TextTower | undefined): Promise<WorkerPool> {
+function start(text: TextFiles | undefined): Promise<WorkerPool> {
   const preprocess = parsePreprocessConfig(
     fixtureJson('tiny-siglip/preprocessor_config.json'),
     'the fixture',
@@ -33,7 +32,7 @@ function start(text: TextTower | undefined): Promise<WorkerPool> {
 const jobs = suite('texts job');
 
 jobs('one unit vector a text, the same bits as one at a time, from any worker', async () => {
-  const pool = await start(textTower('tiny-siglip'));
+  const pool = await start(textFiles('tiny-siglip'));
   const texts = goldenTexts('tiny-siglip').map(({ text }) => text);
   const together = await Promise.all(
     [0, 1, 2].map(() => pool.submit({ kind: 'texts', texts }, 'bulk', true).result),
@@ -52,16 +51,11 @@ jobs('one unit vector a text, the same bits as one at a time, from any worker', 
 });
 
 jobs('a text without an embedding fails by itself', async () => {
-  const { text_config: textConfig } = JSON.parse(readFileSync(join(BUNDLED, 'config.json'), 'utf8')) as {
-    text_config: { max_position_embeddings: number };
-  };
   const pool = await start({
     model: join(BUNDLED, 'text_model.onnx'),
+    config: join(BUNDLED, 'config.json'),
     tokenizer: join(BUNDLED, 'tokenizer.json'),
     tokenizerConfig: join(BUNDLED, 'tokenizer_config.json'),
-    maxLength: textConfig.max_position_embeddings,
-    canonicalization: 'none',
-    padId: undefined,
     batch: false,
   });
   const texts = ['a dog', '', 'a cat'];
@@ -82,7 +76,11 @@ jobs('a model without a text tower, or with a broken one: the job fails, the poo
   const imagesOnly = await start(undefined);
   await refused(imagesOnly.submit({ kind: 'texts', texts: ['a'] }, 'bulk', true).result, 'TEXT_UNSUPPORTED');
   await imagesOnly.close();
-  const broken = await start({ ...textTower('tiny-siglip'), maxLength: 17 });
+  const files = textFiles('tiny-siglip');
+  const unknown = await start({ ...files, config: fixture('tiny-siglip/preprocessor_config.json') });
+  await refused(unknown.submit({ kind: 'texts', texts: ['a'] }, 'bulk', true).result, 'TEXT_UNSUPPORTED');
+  await unknown.close();
+  const broken = await start({ ...files, model: fixture('tiny-siglip/onnx/vision_model.onnx') });
   for (let i = 0; i < 4; i++) {
     await refused(broken.submit({ kind: 'texts', texts: ['a'] }, 'bulk', true).result, 'MODEL_INVALID');
   }

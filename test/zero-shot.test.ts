@@ -32,7 +32,11 @@ const image = Float32Array.of(0.6, 0.8);
 const logits = { scale: 10, bias: -5 };
 
 ranking('a sigmoid a label, not a softmax; best first, equal ones in order', async () => {
-  const matrix = labelMatrix([Float32Array.of(0.8, -0.6), Float32Array.of(0.6, 0.8), Float32Array.of(-0.8, 0.6)]);
+  const matrix = labelMatrix([
+    Float32Array.of(0.8, -0.6),
+    Float32Array.of(0.6, 0.8),
+    Float32Array.of(-0.8, 0.6),
+  ]);
   const ranked = await rankLabels(image, ['none', 'same', 'also none'], matrix, logits);
   assert.equal(
     ranked.map(({ label }) => label),

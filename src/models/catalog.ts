@@ -1,7 +1,9 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
 import type { Preprocessing } from '../image/preprocessing.js';
+import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
+import type { TextFiles } from '../pool/protocol.js';
 import { DTYPES, graphFile, type Dtype } from './dtype.js';
 import type { FoundModel, ModelFile } from './found.js';
 import { RepoCache } from './hub/layout.js';
@@ -112,18 +114,17 @@ export async function modelInfo(
       listing: found.entry === undefined ? null : await listingOf(found.entry, cacheDirectory),
       fingerprint,
       preprocessing: preprocess,
-      text:
-        text === undefined
-          ? null
-          : {
-              maxLength: text.maxLength,
-              canonicalization: text.canonicalization,
-              padId: text.padId ?? null,
-            },
+      text: await textDetails(text),
     };
   } finally {
     await hasher.close();
   }
+}
+
+async function textDetails(files: TextFiles | undefined): Promise<ModelDetails['text']> {
+  if (files === undefined) return null;
+  const { maxLength, canonicalization, padId } = await readTextTower(files);
+  return { maxLength, canonicalization, padId: padId ?? null };
 }
 
 async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<ModelListing> {

@@ -1,5 +1,6 @@
 // Finds a model's files in the hub's cache, fetching what is missing: the small ones first, since they say what else is needed.
 import { VisionError } from '../errors.js';
+import { isKnownFamily } from '../inference/text-settings.js';
 import type { Hasher } from '../pool/hasher.js';
 import { graphFile, type Dtype } from './dtype.js';
 import type { FoundModel, GraphFile, ModelFile } from './found.js';
@@ -8,7 +9,6 @@ import { fetchSnapshot, type HubSnapshot } from './hub/snapshot.js';
 import type { ModelRequest } from './model-options.js';
 import { readJson } from './read-json.js';
 import type { ModelSource } from './source.js';
-import { textSettings } from './text-config.js';
 
 const PREPROCESSOR = 'preprocessor_config.json';
 const CONFIG = 'config.json';
@@ -77,9 +77,8 @@ export async function findOnHub(
 
 // A text tower of a family whose texts cannot be prepared as its training did is not worth its download.
 async function knowsTexts(small: HubSnapshot): Promise<boolean> {
-  const [config, tokenizerConfig] = [fileIn(small, CONFIG), fileIn(small, TOKENIZER_CONFIG)];
-  if (config === undefined || tokenizerConfig === undefined) return false;
-  return textSettings(await readJson(config.path), await readJson(tokenizerConfig.path)) !== undefined;
+  const config = fileIn(small, CONFIG);
+  return config !== undefined && isKnownFamily(await readJson(config.path));
 }
 
 function graphPaths(stem: string, dtype: Dtype): [string, string] {

@@ -3,7 +3,7 @@ import { VisionError } from '../errors.js';
 import { parsePreprocessConfig } from '../image/preprocess-config.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import type { Hasher } from '../pool/hasher.js';
-import type { TextTower } from '../pool/protocol.js';
+import type { TextFiles } from '../pool/protocol.js';
 import { findBundled, findFiles, findInFolder } from './find-local.js';
 import { findOnHub } from './find-on-hub.js';
 import { modelFingerprint } from './fingerprint.js';
@@ -11,14 +11,13 @@ import type { FoundModel, ModelFile } from './found.js';
 import type { ModelRequest } from './model-options.js';
 import { readJson } from './read-json.js';
 import { findSource } from './source.js';
-import { textSettings } from './text-config.js';
 
 /** A model whose files are there and are what they should be. */
 export interface LoadedModel {
   found: FoundModel;
   /** What the manifest says; undefined for other models, which tell it themselves. */
   dimensions: number | undefined;
-  text: TextTower | undefined;
+  text: TextFiles | undefined;
   preprocess: Preprocessing;
   fingerprint: string;
 }
@@ -39,7 +38,7 @@ export async function loadModel(request: ModelRequest, hasher: Hasher): Promise<
   return {
     found,
     dimensions: found.entry?.dimensions,
-    text: await textTower(found),
+    text: textFiles(found),
     preprocess: parsePreprocessConfig(await readJson(found.preprocessor.path), found.preprocessor.path),
     fingerprint: await fingerprintOf(found, hasher),
   };
@@ -59,16 +58,14 @@ async function findModel(request: ModelRequest, hasher: Hasher): Promise<FoundMo
   }
 }
 
-async function textTower({ text, config, dtype }: FoundModel): Promise<TextTower | undefined> {
+function textFiles({ text, config, dtype }: FoundModel): TextFiles | undefined {
   if (text === undefined || config === undefined) return undefined;
-  const settings = textSettings(await readJson(config.path), await readJson(text.tokenizerConfig.path));
-  if (settings === undefined) return undefined;
   return {
     model: text.graph.path,
+    config: config.path,
     tokenizer: text.tokenizer.path,
     tokenizerConfig: text.tokenizerConfig.path,
     batch: !QUANTISED.test(dtype),
-    ...settings,
   };
 }
 

@@ -1,5 +1,6 @@
 // How a model's cosines become probabilities: the scale and the bias that were trained with it, from whoever holds them.
 import { VisionError, messageOf } from '../errors.js';
+import { readGraphLogits } from '../optimize/graph-logits.js';
 import type { FoundModel } from './found.js';
 import { readCheckpointLogits } from './hub/checkpoint.js';
 import { hubSettings } from './hub/settings.js';
@@ -18,7 +19,9 @@ export async function readLogits(found: FoundModel, options: FetchOptions): Prom
   const { logits, entry, combined } = found;
   if (logits !== undefined) return { ...logits, source: 'option "model.logits"' };
   if (entry?.logits) return entry.logits;
-  if (combined !== undefined) return readGraphLogits(combined.path);
+  if (combined !== undefined) {
+    return { ...(await readGraphLogits(combined.path)), source: combined.path };
+  }
   if (entry?.source === 'hub') {
     try {
       return await readCheckpointLogits(entry.checkpoint, hubSettings(options), options.signal);

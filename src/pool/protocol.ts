@@ -10,7 +10,7 @@ export interface WorkerConfig {
   /** Path of the image tower. */
   visionModel: string;
   /** The text tower, if the model has one; opened on the first text. */
-  text: TextTower | undefined;
+  text: TextFiles | undefined;
   /** How images become tensors. */
   preprocess: Preprocessing;
   /** Options of every session, complete. */
@@ -24,22 +24,28 @@ export interface WorkerConfig {
 /** How many texts share a run, and so how many a job best holds; decisions/0009 has the measurement. */
 export const TEXT_BATCH = 4;
 
-/** Files and limits of the text tower. */
-export interface TextTower {
+/** Files of the text tower. */
+export interface TextFiles {
   /** Path of the ONNX file. */
   model: string;
+  /** Path of `config.json`. */
+  config: string;
   /** Path of `tokenizer.json`. */
   tokenizer: string;
   /** Path of `tokenizer_config.json`. */
   tokenizerConfig: string;
+  /** Whether several texts may share a run. Never with quantised weights: a vector would depend on its neighbours. */
+  batch: boolean;
+}
+
+/** A text tower with what its files say; only workers read them, since a tokenizer may have 30 MB. */
+export interface TextTower extends Omit<TextFiles, 'config'> {
   /** Most tokens. */
   maxLength: number;
   /** What is done to a text before its tokenizer, see {@link canonicalize}. */
   canonicalization: 'none' | 'lowercase' | 'siglip';
   /** The token that fills texts up to `maxLength` on their right; undefined: they are not filled. */
   padId: number | undefined;
-  /** Whether several texts may share a run. Never with quantised weights: a vector would depend on its neighbours. */
-  batch: boolean;
 }
 
 /** Encoded bytes, with what the header said. */

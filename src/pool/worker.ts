@@ -6,6 +6,7 @@ import { Preprocessor } from '../image/preprocess.js';
 import { l2Normalize } from '../inference/postprocess.js';
 import { TowerSession, imageTensor } from '../inference/session.js';
 import { TextEmbedder } from '../inference/text-embedder.js';
+import { readTextTower } from '../inference/text-settings.js';
 import { enterNative } from './exit-gate.js';
 import { reclaim } from './reclaim.js';
 import type {
@@ -40,7 +41,8 @@ function openVision(): Promise<TowerSession> {
 function openText(): Promise<TextEmbedder> {
   if (config.text === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
-  return (text ??= TextEmbedder.open(config.text, config.sessionOptions));
+  const files = config.text;
+  return (text ??= readTextTower(files).then((tower) => TextEmbedder.open(tower, config.sessionOptions)));
 }
 
 async function warm(): Promise<Done> {

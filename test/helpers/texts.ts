@@ -1,5 +1,5 @@
 // The tiny text towers and what the reference says of their golden texts.
-import type { TextTower } from '../../dist/esm/pool/protocol.js';
+import type { TextFiles, TextTower } from '../../dist/esm/pool/protocol.js';
 import { fixture, fixtureJson } from './fixtures.js';
 
 /** A text and what transformers and PyTorch make of it; SigLIP 2 with lower-casing and without. */
@@ -26,6 +26,20 @@ export type TinyModel = keyof typeof RULES;
  */
 export function goldenTexts(model: TinyModel): GoldenText[] {
   return fixtureJson(`${model}/texts.json`) as GoldenText[];
+}
+
+/**
+ * @param model - which
+ * @returns the files of its text tower
+ */
+export function textFiles(model: TinyModel): TextFiles {
+  return {
+    model: fixture(`${model}/onnx/text_model.onnx`),
+    config: fixture(`${model}/config.json`),
+    tokenizer: fixture(`${model}/tokenizer.json`),
+    tokenizerConfig: fixture(`${model}/tokenizer_config.json`),
+    batch: true,
+  };
 }
 
 /**

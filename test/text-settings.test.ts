@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
-import { textSettings } from '../dist/esm/models/text-config.js';
+import { textSettings } from '../dist/esm/inference/text-settings.js';
 import { ROOT, fixtureJson } from './helpers/fixtures.js';
 
 type Json = Record<string, unknown>;

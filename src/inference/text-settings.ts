@@ -1,5 +1,7 @@
 // What a model's own files say about its texts: which family's rules, how long, filled up with what.
-import type { TextTower } from '../pool/protocol.js';
+import { readFile } from 'node:fs/promises';
+import { VisionError, messageOf } from '../errors.js';
+import type { TextFiles, TextTower } from '../pool/protocol.js';
 
 /** The part of a {@link TextTower} that configuration files determine. */
 export type TextSettings = Pick<TextTower, 'maxLength' | 'canonicalization' | 'padId'>;
@@ -8,6 +10,45 @@ type Json = Readonly<Record<string, unknown>>;
 
 // SiglipTextConfig's and Siglip2TextConfig's default; the hub's files leave out what equals a default.
 const SIGLIP_TEXT_LENGTH = 64;
+const KNOWN_FAMILIES = ['siglip', 'siglip2', 'embedded-dual-encoder'];
+
+/**
+ * Reads the files of a text tower.
+ * @param files - their paths
+ * @returns the tower
+ * @throws `TEXT_UNSUPPORTED` for a family that is not known here, `MODEL_INVALID` for files that are no JSON
+ */
+export async function readTextTower(files: TextFiles): Promise<TextTower> {
+  const { config: configPath, ...paths } = files;
+  const [config, tokenizerConfig, tokenizer] = await Promise.all(
+    [configPath, files.tokenizerConfig, files.tokenizer].map(readJson),
+  );
+  const settings = textSettings(config, tokenizerConfig, tokenizer);
+  if (settings !== undefined) return { ...paths, ...settings };
+  throw new VisionError(
+    'TEXT_UNSUPPORTED',
+    `The texts of this model belong to a family that is not known here (${configPath}, ${files.tokenizer}): it embeds ` +
+      'images only.',
+  );
+}
+
+/**
+ * Whether a model's texts are likely to be supported, before its tokenizer has been fetched.
+ * @param config - parsed `config.json`
+ * @returns whether its family is known
+ */
+export function isKnownFamily(config: unknown): boolean {
+  return KNOWN_FAMILIES.includes(String(object(config).model_type));
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (cause) {
+    throw new VisionError('MODEL_INVALID', `Cannot read ${path} as JSON: ${messageOf(cause)}`, { cause });
+  }
+}
+
 /**
  * Reads how texts become token ids.
  *
