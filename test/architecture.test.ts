@@ -158,6 +158,7 @@ architecture('each package enters through its file, and all of them are dependen
     'image-size': /^image\/header\.ts$/,
     'lru-cache': /^cache\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
+    'fs-native-extensions': /^models\/hub\/lock\.ts$/,
     piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
   };
   const { dependencies, peerDependencies, peerDependenciesMeta } = manifest;
