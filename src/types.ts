@@ -93,17 +93,17 @@ export interface ClassifyOptions extends EmbedOptions {
   template?: string | undefined;
 }
 
-/** How a download goes. */
+/** How far a download is. Bytes that an earlier, interrupted one left behind count as there. */
 export interface DownloadProgress {
-  /** The file that bytes arrive for, relative to the repository. */
+  /** The file that is being downloaded, relative to the repository. */
   file: string;
-  /** Bytes of it that are there, those of an earlier attempt included. */
+  /** Bytes of it so far; falls back to 0 where the server makes it start anew. */
   fileBytes: number;
-  /** Its size; undefined where the server does not tell. */
+  /** Its size; undefined where the hub does not say it. */
   fileTotal: number | undefined;
-  /** Bytes of all files of the request that are there. */
+  /** Bytes of all files that had to be downloaded, so far. */
   bytes: number;
-  /** Their size; undefined until every file's is known. */
+  /** Their sizes together; undefined where the hub does not say all of them. */
   total: number | undefined;
 }
 

@@ -170,7 +170,6 @@ architecture('each package enters through its file, and all of them are dependen
     'fs-native-extensions': /^models\/hub\/lock\.ts$/,
     'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
-    'fs-native-extensions': /^models\/hub\/lock\.ts$/,
     piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
   };
   const { dependencies, peerDependencies, peerDependenciesMeta } = manifest;

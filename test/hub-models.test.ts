@@ -48,32 +48,35 @@ function fetched(): string[] {
 const hub = suite('models from the hub');
 hub.before.each(() => server.reset());
 
-hub('create fetches, with progress; the vectors are those of a folder; then it works without a network', async () => {
-  const cacheDir = newCache();
-  const heard: DownloadProgress[] = [];
-  const online = await SemanticVision.create({
-    model: REPO,
-    cacheDir,
-    workers: 1,
-    onProgress: (progress) => heard.push(progress),
-  });
-  assert.equal([online.model.id, online.model.revision], [REPO, commit]);
-  assert.equal(fetched().sort(), [...CONFIGS, ...GRAPHS].sort());
-  assert.ok(heard.some(({ file, fileBytes, fileTotal }) => file === GRAPHS[0] && fileBytes === fileTotal));
-  const vectors = [await online.embedImage(image), await online.embedText('a cat')];
-  await online.close();
+hub(
+  'create fetches, with progress; the vectors are those of a folder; then it works without a network',
+  async () => {
+    const cacheDir = newCache();
+    const heard: DownloadProgress[] = [];
+    const online = await SemanticVision.create({
+      model: REPO,
+      cacheDir,
+      workers: 1,
+      onProgress: (progress) => heard.push(progress),
+    });
+    assert.equal([online.model.id, online.model.revision], [REPO, commit]);
+    assert.equal(fetched().sort(), [...CONFIGS, ...GRAPHS].sort());
+    assert.ok(heard.some(({ file, fileBytes, fileTotal }) => file === GRAPHS[0] && fileBytes === fileTotal));
+    const vectors = [await online.embedImage(image), await online.embedText('a cat')];
+    await online.close();
 
-  server.reset();
-  const offline = await SemanticVision.create({ model: REPO, cacheDir, workers: 1, localFilesOnly: true });
-  assert.is(server.seen.length, 0);
-  const folder = await SemanticVision.create({ model: fixture('tiny-siglip2'), workers: 1 });
-  for (const vision of [offline, folder]) {
-    assert.is(vision.model.fingerprint, online.model.fingerprint);
-    sameBits((await vision.embedImage(image)).vector, vectors[0]!.vector);
-    sameBits((await vision.embedText('a cat')).vector, vectors[1]!.vector);
-    await vision.close();
-  }
-});
+    server.reset();
+    const offline = await SemanticVision.create({ model: REPO, cacheDir, workers: 1, localFilesOnly: true });
+    assert.is(server.seen.length, 0);
+    const folder = await SemanticVision.create({ model: fixture('tiny-siglip2'), workers: 1 });
+    for (const vision of [offline, folder]) {
+      assert.is(vision.model.fingerprint, online.model.fingerprint);
+      sameBits((await vision.embedImage(image)).vector, vectors[0]!.vector);
+      sameBits((await vision.embedText('a cat')).vector, vectors[1]!.vector);
+      await vision.close();
+    }
+  },
+);
 
 hub('text: false and models of unknown families leave the text tower where it is', async () => {
   const vision = await SemanticVision.create({ model: REPO, cacheDir: newCache(), workers: 1, text: false });
@@ -137,7 +140,11 @@ hub('scale and bias of a known model come from its checkpoint, once, and a few b
     (each): each is HubModel => each.source === 'hub' && each.logits === null,
   )!;
   const weights = { dtype: 'F32', shape: [1 << 18], bytes: Buffer.alloc(1 << 20) };
-  const scalar = (value: number) => ({ dtype: 'F32', shape: [1], bytes: Buffer.from(Float32Array.of(value).buffer) });
+  const scalar = (value: number) => ({
+    dtype: 'F32',
+    shape: [1],
+    bytes: Buffer.from(Float32Array.of(value).buffer),
+  });
   const checkpoint = safetensors({ weights, logit_scale: scalar(4.5), logit_bias: scalar(-12) });
   server.commit(entry.checkpoint, { 'model.safetensors': { content: checkpoint, lfs: true } });
   server.commit(entry.repo, filesOf(...CONFIGS, ...GRAPHS), 'test');
@@ -156,7 +163,11 @@ hub('scale and bias of a known model come from its checkpoint, once, and a few b
 
 hub('a model whose scale and bias nobody knows embeds, but does not classify', async () => {
   const vision = await SemanticVision.create({ model: REPO, cacheDir: newCache(), workers: 1 });
-  await refused(vision.classify(image, ['cat']), 'ZERO_SHOT_UNSUPPORTED', /org\/tiny-siglip2.*onnx\/model\.onnx/);
+  await refused(
+    vision.classify(image, ['cat']),
+    'ZERO_SHOT_UNSUPPORTED',
+    /org\/tiny-siglip2.*onnx\/model\.onnx/,
+  );
   await vision.embedText('a cat');
   await vision.close();
 });
@@ -169,11 +180,10 @@ hub('listModels says what is in the cache, modelInfo everything about it', async
   assert.equal(before.cached, []);
   await pullModel(REPO, { cacheDir, dtype: 'q8' });
   const info = await modelInfo(REPO, { cacheDir, dtype: 'q8' });
-  assert.equal([info.listing, info.logits, info.text], [
-    null,
-    null,
-    { maxLength: 16, canonicalization: 'lowercase', padId: 0 },
-  ]);
+  assert.equal(
+    [info.listing, info.logits, info.text],
+    [null, null, { maxLength: 16, canonicalization: 'lowercase', padId: 0 }],
+  );
   const [bundled] = await listModels({ cacheDir });
   assert.equal([bundled?.id, bundled?.cached], ['bundled', ['int8']]);
 });

@@ -250,19 +250,21 @@ export class HubServer {
       const longer = Buffer.concat([content, Buffer.alloc(Math.max(0, fault.by), 7)]);
       content = longer.subarray(0, Math.max(0, file.content.length + fault.by));
     }
-    let start =
+    const [, from = 0, to = Infinity] =
       fault?.kind === 'whole' || !this.ranges
-        ? 0
-        : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        ? []
+        : (/^bytes=(\d+)-(\d+)?$/.exec(request.headers.range ?? '') ?? []);
+    let start = Number(from);
+    const partial = start > 0 || Number.isFinite(Number(to));
     if (fault?.kind === 'shifted' && start > 0) start = Math.max(0, start - fault.by);
     if (start > 0 && start >= content.length) {
       response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
       return;
     }
-    const body = content.subarray(start);
-    const range =
-      start > 0 ? { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` } : {};
-    response.writeHead(start > 0 ? 206 : 200, { 'content-length': String(body.length), ...range });
+    const body = content.subarray(start, Number(to) + 1);
+    const end = start + body.length - 1;
+    const range = partial ? { 'content-range': `bytes ${start}-${end}/${content.length}` } : {};
+    response.writeHead(partial ? 206 : 200, { 'content-length': String(body.length), ...range });
     if (fault?.kind !== 'cut' && fault?.kind !== 'stall') {
       response.end(body);
       return;

@@ -12,6 +12,8 @@ export interface HubSettings {
   token: string | undefined;
   /** Absolute path of the folder that holds `models--ORG--NAME`. */
   cacheDirectory: string;
+  /** Absolute path of the folder for what this library derives from models. */
+  assetsDirectory: string;
   /** No request at all: what is not in the cache is an error. */
   offline: boolean;
 }
@@ -23,14 +25,14 @@ const DEFAULT_ENDPOINT = 'https://huggingface.co';
 /**
  * Reads the settings. Variables: `HF_ENDPOINT`; `HF_TOKEN`, else the file `HF_TOKEN_PATH` or `$HF_HOME/token`;
  * `HF_HUB_CACHE` (or `HUGGINGFACE_HUB_CACHE`), else `$HF_HOME/hub`, else `$XDG_CACHE_HOME/huggingface/hub`, else
- * `~/.cache/huggingface/hub`; `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`).
+ * `~/.cache/huggingface/hub`; `HF_ASSETS_CACHE`, else `$HF_HOME/assets`; `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`).
  * @param options - override the variables
  * @param env - the variables
  * @returns the settings
  * @throws `INVALID_OPTION` for an endpoint that is no http(s) URL or a token that cannot be sent
  */
 export function hubSettings(
-  options: { cacheDir?: string; localFilesOnly?: boolean },
+  options: { cacheDir?: string | undefined; localFilesOnly?: boolean | undefined },
   env: Environment = process.env,
 ): HubSettings {
   const home = expanded(env, 'HF_HOME') ?? join(cacheHome(env), 'huggingface');
@@ -39,6 +41,11 @@ export function hubSettings(
     endpoint: endpointOf(env),
     token: tokenOf(env, home),
     cacheDirectory: resolve(cache ?? join(home, 'hub')),
+    // Whoever says where models go has what is made of them in the same place.
+    assetsDirectory: resolve(
+      options.cacheDir ?? expanded(env, 'HF_ASSETS_CACHE') ?? join(home, 'assets'),
+      'semantic-vision',
+    ),
     offline: options.localFilesOnly === true || isTrue(value(env, 'HF_HUB_OFFLINE') ?? env.TRANSFORMERS_OFFLINE),
   };
 }
