@@ -263,7 +263,8 @@ export class HubServer {
     const range =
       start > 0 ? { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` } : {};
     response.writeHead(start > 0 ? 206 : 200, { 'content-length': String(body.length), ...range });
-    if (fault?.kind !== 'cut' && fault?.kind !== 'stall') {
+    // A body that is sent whole but never ended would hold up the next request on its connection.
+    if ((fault?.kind !== 'cut' && fault?.kind !== 'stall') || fault.at >= content.length) {
       response.end(body);
       return;
     }
