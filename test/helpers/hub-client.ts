@@ -37,7 +37,8 @@ export function random(seed: number): () => number {
  */
 export function bytes(size: number, seed: number): Buffer {
   const next = random(seed);
-  return Buffer.from(Uint8Array.from({ length: size }, () => next() * 256));
+  const words = Uint32Array.from({ length: Math.ceil(size / 4) }, () => next() * 2 ** 32);
+  return Buffer.from(words.buffer, 0, size);
 }
 
 /**

@@ -265,7 +265,8 @@ export class HubServer {
     const end = start + body.length - 1;
     const range = partial ? { 'content-range': `bytes ${start}-${end}/${content.length}` } : {};
     response.writeHead(partial ? 206 : 200, { 'content-length': String(body.length), ...range });
-    if (fault?.kind !== 'cut' && fault?.kind !== 'stall') {
+    // A body that is sent whole but never ended would hold up the next request on its connection.
+    if ((fault?.kind !== 'cut' && fault?.kind !== 'stall') || fault.at >= content.length) {
       response.end(body);
       return;
     }
