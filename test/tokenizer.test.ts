@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TextEncoder } from '../dist/esm/inference/tokenizer.js';
 import { refused } from './helpers/assertions.js';
-import { ROOT, fixture } from './helpers/fixtures.js';
+import { ROOT, fixture, fixtureJson } from './helpers/fixtures.js';
 import { goldenTexts, textTower } from './helpers/texts.js';
 
 const BUNDLED = join(ROOT, 'models', 'bundled');
@@ -70,6 +70,18 @@ for (const [model, rule, ids, ids64] of [
     }
   });
 }
+
+tokenizer(
+  "SigLIP: SentencePiece's own ids of random texts, special tokens in a quarter of them",
+  async () => {
+    const texts = fixtureJson('tiny-siglip/sentencepiece.json') as [text: string, ids: number[]][];
+    assert.is(texts.length, 500);
+    const siglip = await TextEncoder.open(textTower('tiny-siglip'));
+    for (const [text, ids] of texts) {
+      assert.equal(siglip.encode(text), [...ids, ...new Array<number>(16 - ids.length).fill(1)], text);
+    }
+  },
+);
 
 // What the reference's rules give where the golden texts are silent.
 tokenizer(
