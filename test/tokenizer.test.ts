@@ -71,17 +71,21 @@ for (const [model, rule, ids, ids64] of [
   });
 }
 
-tokenizer(
-  "SigLIP: SentencePiece's own ids of random texts, special tokens in a quarter of them",
-  async () => {
-    const texts = fixtureJson('tiny-siglip/sentencepiece.json') as [text: string, ids: number[]][];
-    assert.is(texts.length, 500);
-    const siglip = await TextEncoder.open(textTower('tiny-siglip'));
+for (const [model, file, maxLength] of [
+  ['tiny-siglip', 'sentencepiece', 16],
+  ['tiny-siglip2', 'tokenizers', 64],
+] as const) {
+  tokenizer(`${model}: the ids that ${file} gives random texts, special tokens in some of them`, async () => {
+    const texts = fixtureJson(`${model}/${file}.json`) as [text: string, ids: number[]][];
+    assert.ok(texts.length >= 200);
+    const tower = { ...textTower(model), maxLength };
+    const encoderOf = await TextEncoder.open(tower);
     for (const [text, ids] of texts) {
-      assert.equal(siglip.encode(text), [...ids, ...new Array<number>(16 - ids.length).fill(1)], text);
+      const filling = new Array<number | undefined>(maxLength - ids.length).fill(tower.padId);
+      assert.equal(encoderOf.encode(text), [...ids, ...filling], text);
     }
-  },
-);
+  });
+}
 
 // What the reference's rules give where the golden texts are silent.
 tokenizer(
