@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TextEncoder } from '../dist/esm/inference/tokenizer.js';
 import { refused } from './helpers/assertions.js';
-import { ROOT, fixture } from './helpers/fixtures.js';
+import { ROOT, fixture, fixtureJson } from './helpers/fixtures.js';
 import { goldenTexts, textTower } from './helpers/texts.js';
 
 const BUNDLED = join(ROOT, 'models', 'bundled');
@@ -67,6 +67,22 @@ for (const [model, rule, ids, ids64] of [
     for (const golden of texts) {
       assert.equal(short.encode(golden.text), golden[ids], golden.text);
       if (ids64 !== undefined) assert.equal(long.encode(golden.text), golden[ids64], golden.text);
+    }
+  });
+}
+
+for (const [model, file, maxLength] of [
+  ['tiny-siglip', 'sentencepiece', 16],
+  ['tiny-siglip2', 'tokenizers', 64],
+] as const) {
+  tokenizer(`${model}: the ids that ${file} gives random texts, special tokens in some of them`, async () => {
+    const texts = fixtureJson(`${model}/${file}.json`) as [text: string, ids: number[]][];
+    assert.ok(texts.length >= 200);
+    const tower = { ...textTower(model), maxLength };
+    const encoderOf = await TextEncoder.open(tower);
+    for (const [text, ids] of texts) {
+      const filling = new Array<number | undefined>(maxLength - ids.length).fill(tower.padId);
+      assert.equal(encoderOf.encode(text), [...ids, ...filling], text);
     }
   });
 }

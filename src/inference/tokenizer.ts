@@ -4,7 +4,7 @@ import * as tokenizers from '@huggingface/tokenizers';
 import { VisionError, messageOf } from '../errors.js';
 import type { TextTower } from '../pool/protocol.js';
 import { canonicalize } from './canonicalize.js';
-import { CharsMap } from './charsmap.js';
+import { SentencePiece, type UnigramJson } from './sentencepiece.js';
 
 // The package's declarations import each other without file extensions, which TypeScript cannot resolve for Node: this
 // says what is used of it.
@@ -18,32 +18,20 @@ const { Tokenizer } = tokenizers as unknown as {
   Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
 };
 
-interface NormalizerJson {
-  type: string;
-  normalizers?: NormalizerJson[];
-  precompiled_charsmap?: string | null;
-}
-interface TokenizerJson {
-  normalizer?: NormalizerJson | null;
-}
 interface TokenizerConfigJson {
   eos_token?: string | { content: string } | null;
 }
 
-// SentencePiece puts a space in front of a text, but not after a special token inside it.
-const SENTENCEPIECE_SPACES = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' };
-
 /** Encodes texts for one text tower. */
 export class TextEncoder {
-  readonly #tokenizer: Tokenizer;
+  readonly #idsOf: (text: string) => number[];
   readonly #tower: TextTower;
   readonly #eos: number | undefined;
 
-  private constructor(tokenizer: Tokenizer, config: TokenizerConfigJson, tower: TextTower) {
-    this.#tokenizer = tokenizer;
+  private constructor(idsOf: (text: string) => number[], eos: number | undefined, tower: TextTower) {
+    this.#idsOf = idsOf;
+    this.#eos = eos;
     this.#tower = tower;
-    const eos = typeof config.eos_token === 'object' ? config.eos_token?.content : config.eos_token;
-    this.#eos = eos === undefined ? undefined : tokenizer.token_to_id(eos);
   }
 
   /**
@@ -55,11 +43,15 @@ export class TextEncoder {
   static async open(tower: TextTower): Promise<TextEncoder> {
     try {
       const [json, config] = await Promise.all([
-        readJson<TokenizerJson>(tower.tokenizer),
+        readJson<object>(tower.tokenizer),
         readJson<TokenizerConfigJson>(tower.tokenizerConfig),
       ]);
-      const tokenizer =
-        tower.canonicalization === 'siglip' ? sentencePiece(json, config) : new Tokenizer(json, config);
+      const eos = (typeof config.eos_token === 'object' ? config.eos_token?.content : config.eos_token) ?? '';
+      if (tower.canonicalization === 'siglip') {
+        const pieces = new SentencePiece(json as UnigramJson, (changed) => new Tokenizer(changed, config));
+        return new TextEncoder((text) => pieces.encode(text), pieces.specialId(eos), tower);
+      }
+      const tokenizer = new Tokenizer(json, config);
       if (tower.canonicalization === 'lowercase') {
         // Not before the special tokens are found: the reference takes "<EOS>" for five ordinary characters.
         const { normalizer } = tokenizer;
@@ -68,7 +60,7 @@ export class TextEncoder {
           return normalizer === null ? canonical : normalizer(canonical);
         };
       }
-      return new TextEncoder(tokenizer, config, tower);
+      return new TextEncoder((text) => tokenizer.encode(text).ids, tokenizer.token_to_id(eos), tower);
     } catch (cause) {
       throw new VisionError(
         'MODEL_INVALID',
@@ -84,11 +76,8 @@ export class TextEncoder {
    * @returns token ids: `maxLength` of them where the model wants texts filled up, else at most as many
    */
   encode(text: string): number[] {
-    const { maxLength, padId, canonicalization } = this.#tower;
-    // SigLIP's tokenizer lower-cases before it looks for special tokens, and takes "▁" for a space.
-    const { ids } = this.#tokenizer.encode(
-      canonicalization === 'siglip' ? text.toLowerCase().replaceAll('▁', ' ') : text,
-    );
+    const { maxLength, padId } = this.#tower;
+    const ids = this.#idsOf(text);
     if (padId === undefined) return shorten(ids, maxLength);
     // Python sets the closing token by the tokenizer's class, whether or not tokenizer.json does.
     if (this.#eos !== undefined && ids.at(-1) !== this.#eos) ids.push(this.#eos);
@@ -100,29 +89,6 @@ export class TextEncoder {
 
 function shorten(ids: number[], maxLength: number): number[] {
   return ids.length <= maxLength ? ids : [...ids.slice(0, maxLength - 1), ids.at(-1) as number];
-}
-
-// What the reference runs for SigLIP is SentencePiece itself. The tokenizer.json made from it comes near, but its steps
-// (and this package's version of them) differ: so the vocabulary is taken from it, and the steps are SentencePiece's.
-function sentencePiece(json: TokenizerJson, config: TokenizerConfigJson): Tokenizer {
-  const tokenizer = new Tokenizer({ ...json, normalizer: null, pre_tokenizer: SENTENCEPIECE_SPACES }, config);
-  const map = charsMapOf(json.normalizer);
-  tokenizer.normalizer = (text) => {
-    const canonical = canonicalize(text, 'siglip');
-    return map === undefined ? canonical : map.normalize(canonical);
-  };
-  return tokenizer;
-}
-
-function charsMapOf(normalizer: NormalizerJson | null | undefined): CharsMap | undefined {
-  if (normalizer?.type === 'Precompiled' && normalizer.precompiled_charsmap) {
-    return new CharsMap(normalizer.precompiled_charsmap);
-  }
-  for (const step of normalizer?.normalizers ?? []) {
-    const map = charsMapOf(step);
-    if (map !== undefined) return map;
-  }
-  return undefined;
 }
 
 async function readJson<T>(path: string): Promise<T> {
