@@ -1,0 +1,223 @@
+// Horizontal pass of a resize with AVX-512: 16 rows at once, so that no sum has to be collected across a register.
+//
+// The source is first rearranged: for every four columns, three registers R, G and B of 16 rows x 4 columns of bytes, so
+// that a multiply-add with four weights leaves the 16 rows' sums in the 16 lanes.
+#include "platform.h"
+
+#if SEMANTIC_VISION_HAS_AVX512
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12's AVX-512 intrinsics start from a register that they leave uninitialised on purpose, and it warns of that.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lowest_bit.h"
+#include "resize_avx2.h"
+#include "resize_avx512.h"
+
+namespace semantic_vision {
+namespace avx512 {
+namespace {
+
+constexpr size_t kBlockColumns = 4;  // what is rearranged in one go
+constexpr size_t kBlockBytes = 192;  // 4 columns x 16 rows x 3 channels
+// What fits the L1 cache beside the weights; more only when a single output reads more.
+constexpr size_t kLoadedBlocks = 96;
+
+// The rows of a batch in the source, and how to take RGB out of them.
+struct Rows {
+  const uint8_t* first;
+  size_t stride;
+  size_t count;        // 16, or fewer at the bottom of the image
+  size_t bytes;        // of each
+  size_t block_bytes;  // of 4 columns
+  __m512i order;       // 4 pixels to R0 R1 R2 R3 G0 G1 G2 G3 B0 B1 B2 B3
+};
+
+// Of weight x pixel, for the high and for the low byte of the weights; lane r is row r.
+struct Sums {
+  __m512i high[3];
+  __m512i low[3];
+};
+
+// Rows 0, 4, 8 and 12 from `from` on.
+SEMANTIC_VISION_TARGET_AVX512 inline __m512i FourRows(const uint8_t* from, size_t stride, __m512i order) {
+  const auto load = [](const uint8_t* at) SEMANTIC_VISION_TARGET_AVX512 {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  };
+  __m512i rows = _mm512_castsi128_si512(load(from));
+  rows = _mm512_mask_broadcast_i32x4(rows, 0x00f0, load(from + 4 * stride));
+  rows = _mm512_mask_broadcast_i32x4(rows, 0x0f00, load(from + 8 * stride));
+  rows = _mm512_mask_broadcast_i32x4(rows, 0xf000, load(from + 12 * stride));
+  return _mm512_shuffle_epi8(rows, order);
+}
+
+// Reads 16 bytes of each of 16 rows.
+SEMANTIC_VISION_TARGET_AVX512 inline void Rearrange(const uint8_t* from, size_t stride, __m512i order, uint8_t* into) {
+  const __m512i row0 = FourRows(from, stride, order);
+  const __m512i row1 = FourRows(from + stride, stride, order);
+  const __m512i row2 = FourRows(from + 2 * stride, stride, order);
+  const __m512i row3 = FourRows(from + 3 * stride, stride, order);
+  const __m512i low01 = _mm512_unpacklo_epi32(row0, row1);
+  const __m512i low23 = _mm512_unpacklo_epi32(row2, row3);
+  const __m512i high01 = _mm512_unpackhi_epi32(row0, row1);
+  const __m512i high23 = _mm512_unpackhi_epi32(row2, row3);
+  _mm512_store_si512(into, _mm512_unpacklo_epi64(low01, low23));
+  _mm512_store_si512(into + 64, _mm512_unpackhi_epi64(low01, low23));
+  _mm512_store_si512(into + 128, _mm512_unpacklo_epi64(high01, high23));
+}
+
+// Rearranges one block of 4 columns where 16 bytes are not there to be read: at the end of a row, or at the bottom of
+// the image, where rows are missing. The zeros put there meet weights that are zero too.
+SEMANTIC_VISION_TARGET_AVX512 SEMANTIC_VISION_NOINLINE void RearrangeEdge(const Rows& rows, size_t block,
+                                                                          uint8_t* into) {
+  uint8_t copies[kBatchRows][16] = {};
+  const size_t offset = block * rows.block_bytes;
+  for (size_t r = 0; r < rows.count && offset < rows.bytes; ++r) {
+    std::memcpy(copies[r], rows.first + r * rows.stride + offset, std::min<size_t>(16, rows.bytes - offset));
+  }
+  Rearrange(copies[0], 16, rows.order, into);
+}
+
+// Adds pixel x weight over `quads` blocks.
+SEMANTIC_VISION_TARGET_AVX512 inline void Accumulate(Sums& sums, const uint8_t* values, const int8_t* weights,
+                                                     size_t quads) {
+  for (const int8_t* end = weights + 8 * quads; weights != end; weights += 8, values += kBlockBytes) {
+    int32_t bytes[2];
+    std::memcpy(bytes, weights, sizeof(bytes));
+    const __m512i low = _mm512_set1_epi32(bytes[0]);
+    const __m512i high = _mm512_set1_epi32(bytes[1]);
+    for (int c = 0; c < 3; ++c) {
+      const __m512i pixels = _mm512_load_si512(values + 64 * c);
+      sums.low[c] = _mm512_dpbusd_epi32(sums.low[c], pixels, low);
+      sums.high[c] = _mm512_dpbusd_epi32(sums.high[c], pixels, high);
+    }
+  }
+}
+
+// Output columns of which the high halves of the weights did not settle every byte; see PackedWindow. They are
+// unpredictable: dealing with each at once would cost a mispredicted branch in the midst of the sums.
+constexpr size_t kUnsettled = 64;
+struct Unsettled {
+  size_t count = 0;
+  size_t output[kUnsettled];
+  uint64_t values[kUnsettled];  // bit 16 * c + r: row r of channel c
+};
+
+// Computes those bytes with the whole weights and puts them into the batch.
+void Settle(const Unsettled& unsettled, const PixelView& source, size_t batch, const Axis& axis, size_t begin,
+            size_t quad_bytes, uint8_t* into) {
+  for (size_t n = 0; n < unsettled.count; ++n) {
+    const size_t output = unsettled.output[n];
+    for (uint64_t values = unsettled.values[n]; values != 0; values &= values - 1) {
+      const size_t value = LowestBit(values);
+      const size_t channel = value / kBatchRows;
+      const size_t r = value % kBatchRows;
+      const size_t row = batch * kBatchRows + r;
+      if (row >= source.height) continue;  // below the image: whatever is there meets no weight
+      into[r / kQuadRows * quad_bytes + (output - begin) * 12 + channel * 4 + r % kQuadRows] =
+          avx2::Exact(source, row, channel, axis, output);
+    }
+  }
+}
+
+size_t Capacity(const Axis& axis) { return std::max(kLoadedBlocks, axis.packed.stride / kBlockColumns + 8); }
+
+size_t EndBlock(const PackedWindow& window) { return (window.first + window.length) / kBlockColumns; }
+
+}  // namespace
+
+size_t ScratchBytes(const Axis& axis) { return Capacity(axis) * kBlockBytes; }
+
+SEMANTIC_VISION_TARGET_AVX512 void Horizontal(const PixelView& source, size_t batch, const Axis& axis, size_t begin,
+                                              size_t end, uint8_t* scratch, uint8_t* into) {
+  constexpr char o = -128;
+  const __m128i rgb = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, o, o, o, o);
+  const __m128i rgba = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, o, o, o, o);
+  Rows rows;
+  rows.first = source.data + batch * kBatchRows * source.row_stride;
+  rows.stride = source.row_stride;
+  rows.count = std::min(kBatchRows, source.height - batch * kBatchRows);
+  rows.bytes = source.width * source.channels;
+  rows.block_bytes = kBlockColumns * source.channels;
+  rows.order = _mm512_broadcast_i32x4(source.channels == 3 ? rgb : rgba);
+
+  const PackedWeights& packed = axis.packed;
+  const PackedWindow* windows = packed.windows.data();
+  const int bits = kWeightBits - packed.shift;
+  const __m128i shift = _mm_cvtsi32_si128(bits);
+  const __m512i fraction = _mm512_set1_epi32((1 << bits) - 1);
+  Unsettled unsettled;
+  const size_t quad_bytes = QuadBytes(end - begin);
+  const size_t capacity = Capacity(axis);
+
+  // Blocks before this one can be read whole.
+  const size_t inner_blocks =
+      rows.count == kBatchRows && rows.bytes >= 16 ? (rows.bytes - 16) / rows.block_bytes + 1 : 0;
+  size_t loaded_begin = windows[begin].first / kBlockColumns;
+  size_t loaded_end = loaded_begin;
+  for (size_t i = begin; i < end; ++i) {
+    const PackedWindow window = windows[i];
+    const size_t first = window.first / kBlockColumns;
+    const size_t needed = EndBlock(window);
+    if (needed - loaded_begin > capacity) {
+      const size_t kept = std::min(first, loaded_end);
+      std::memmove(scratch, scratch + (kept - loaded_begin) * kBlockBytes, (loaded_end - kept) * kBlockBytes);
+      loaded_begin = kept;
+    }
+    for (; loaded_end < needed; ++loaded_end) {
+      uint8_t* to = scratch + (loaded_end - loaded_begin) * kBlockBytes;
+      if (loaded_end < inner_blocks) {
+        Rearrange(rows.first + loaded_end * rows.block_bytes, rows.stride, rows.order, to);
+      } else {
+        RearrangeEdge(rows, loaded_end, to);
+      }
+    }
+
+    const __m512i start = _mm512_set1_epi32(window.lowest);
+    const __m512i zero = _mm512_setzero_si512();
+    Sums sums = {{zero, zero, zero}, {start, start, start}};
+    Accumulate(sums, scratch + (first - loaded_begin) * kBlockBytes, packed.quads.data() + i * 2 * packed.stride,
+               window.length / kBlockColumns);
+
+    // A value is settled when the low halves at their most do not carry into the result.
+    const __m512i carries = _mm512_set1_epi32((1 << bits) - 1 - window.spread);
+    __m512i rounded[3];
+    uint64_t differ = 0;
+    for (int c = 0; c < 3; ++c) {
+      const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(sums.high[c], 8), sums.low[c]);
+      const __mmask16 carry = _mm512_cmpgt_epi32_mask(_mm512_and_si512(sum, fraction), carries);
+      differ |= static_cast<uint64_t>(carry) << (16 * c);
+      rounded[c] = _mm512_sra_epi32(sum, shift);
+    }
+    // Packing within 128-bit lanes, of four rows each, leaves a quad's R, G and B in its lane, and 4 idle bytes, which the
+    // store spills into the next column.
+    const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(rounded[0], rounded[1]),
+                                              _mm512_packs_epi32(rounded[2], rounded[2]));
+    uint8_t* to = into + (i - begin) * 12;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_castsi512_si128(bytes));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + quad_bytes), _mm512_extracti32x4_epi32(bytes, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 2 * quad_bytes), _mm512_extracti32x4_epi32(bytes, 2));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 3 * quad_bytes), _mm512_extracti32x4_epi32(bytes, 3));
+
+    unsettled.output[unsettled.count] = i;
+    unsettled.values[unsettled.count] = differ;
+    unsettled.count += differ != 0;
+    if (unsettled.count == kUnsettled) {
+      Settle(unsettled, source, batch, axis, begin, quad_bytes, into);
+      unsettled.count = 0;
+    }
+  }
+  Settle(unsettled, source, batch, axis, begin, quad_bytes, into);
+}
+
+}  // namespace avx512
+}  // namespace semantic_vision
+
+#endif  // SEMANTIC_VISION_HAS_AVX512
