@@ -37,6 +37,7 @@ struct Rows {
   size_t count;        // 16, or fewer at the bottom of the image
   size_t bytes;        // of each
   size_t block_bytes;  // of 4 columns
+  size_t readable;     // bytes from `first` to the end of the source
   __m512i order;       // 4 pixels to R0 R1 R2 R3 G0 G1 G2 G3 B0 B1 B2 B3
 };
 
@@ -46,16 +47,28 @@ struct Sums {
   __m512i low[3];
 };
 
+SEMANTIC_VISION_TARGET_AVX512 inline __m256i TwoRows(const uint8_t* upper, const uint8_t* lower) {
+  const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(upper));
+  const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(lower));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1);
+}
+
 // Rows 0, 4, 8 and 12 from `from` on.
 SEMANTIC_VISION_TARGET_AVX512 inline __m512i FourRows(const uint8_t* from, size_t stride, __m512i order) {
-  const auto load = [](const uint8_t* at) SEMANTIC_VISION_TARGET_AVX512 {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-  };
-  __m512i rows = _mm512_castsi128_si512(load(from));
-  rows = _mm512_mask_broadcast_i32x4(rows, 0x00f0, load(from + 4 * stride));
-  rows = _mm512_mask_broadcast_i32x4(rows, 0x0f00, load(from + 8 * stride));
-  rows = _mm512_mask_broadcast_i32x4(rows, 0xf000, load(from + 12 * stride));
-  return _mm512_shuffle_epi8(rows, order);
+  const __m256i upper = TwoRows(from, from + 4 * stride);
+  const __m256i lower = TwoRows(from + 8 * stride, from + 12 * stride);
+  return _mm512_shuffle_epi8(_mm512_inserti64x4(_mm512_castsi256_si512(upper), lower, 1), order);
+}
+
+// Fetches a piece of the next batch into the cache with each block of this one: sixteen rows side by side are more than
+// the hardware foresees.
+inline void PrefetchNext(const Rows& rows, size_t block) {
+  const size_t piece = kBatchRows * rows.block_bytes;
+  const size_t begin = kBatchRows * rows.stride + block * piece;
+  const size_t end = std::min(begin + piece, rows.readable);
+  for (size_t at = begin; at < end; at += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(rows.first + at), _MM_HINT_T1);
+  }
 }
 
 // Reads 16 bytes of each of 16 rows.
@@ -85,20 +98,31 @@ SEMANTIC_VISION_TARGET_AVX512 SEMANTIC_VISION_NOINLINE void RearrangeEdge(const 
   Rearrange(copies[0], 16, rows.order, into);
 }
 
-// Adds pixel x weight over `quads` blocks.
-SEMANTIC_VISION_TARGET_AVX512 inline void Accumulate(Sums& sums, const uint8_t* values, const int8_t* weights,
+SEMANTIC_VISION_TARGET_AVX512 inline __m512i FourWeights(const int8_t* weights) {
+  int32_t four;
+  std::memcpy(&four, weights, sizeof(four));
+  return _mm512_set1_epi32(four);
+}
+
+// `start` + pixel x weight over `quads` blocks.
+SEMANTIC_VISION_TARGET_AVX512 inline Sums Accumulate(__m512i start, const uint8_t* values, const int8_t* weights,
                                                      size_t quads) {
+  __m512i low0 = start, low1 = start, low2 = start;
+  __m512i high0 = _mm512_setzero_si512(), high1 = high0, high2 = high0;
   for (const int8_t* end = weights + 8 * quads; weights != end; weights += 8, values += kBlockBytes) {
-    int32_t bytes[2];
-    std::memcpy(bytes, weights, sizeof(bytes));
-    const __m512i low = _mm512_set1_epi32(bytes[0]);
-    const __m512i high = _mm512_set1_epi32(bytes[1]);
-    for (int c = 0; c < 3; ++c) {
-      const __m512i pixels = _mm512_load_si512(values + 64 * c);
-      sums.low[c] = _mm512_dpbusd_epi32(sums.low[c], pixels, low);
-      sums.high[c] = _mm512_dpbusd_epi32(sums.high[c], pixels, high);
-    }
+    const __m512i low = FourWeights(weights);
+    const __m512i high = FourWeights(weights + 4);
+    const __m512i red = _mm512_load_si512(values);
+    const __m512i green = _mm512_load_si512(values + 64);
+    const __m512i blue = _mm512_load_si512(values + 128);
+    low0 = _mm512_dpbusd_epi32(low0, red, low);
+    high0 = _mm512_dpbusd_epi32(high0, red, high);
+    low1 = _mm512_dpbusd_epi32(low1, green, low);
+    high1 = _mm512_dpbusd_epi32(high1, green, high);
+    low2 = _mm512_dpbusd_epi32(low2, blue, low);
+    high2 = _mm512_dpbusd_epi32(high2, blue, high);
   }
+  return {{high0, high1, high2}, {low0, low1, low2}};
 }
 
 // Output columns of which the high halves of the weights did not settle every byte; see PackedWindow. They are
@@ -146,6 +170,7 @@ SEMANTIC_VISION_TARGET_AVX512 void Horizontal(const PixelView& source, size_t ba
   rows.count = std::min(kBatchRows, source.height - batch * kBatchRows);
   rows.bytes = source.width * source.channels;
   rows.block_bytes = kBlockColumns * source.channels;
+  rows.readable = (source.height - 1 - batch * kBatchRows) * source.row_stride + rows.bytes;
   rows.order = _mm512_broadcast_i32x4(source.channels == 3 ? rgb : rgba);
 
   const PackedWeights& packed = axis.packed;
@@ -174,6 +199,7 @@ SEMANTIC_VISION_TARGET_AVX512 void Horizontal(const PixelView& source, size_t ba
     for (; loaded_end < needed; ++loaded_end) {
       uint8_t* to = scratch + (loaded_end - loaded_begin) * kBlockBytes;
       if (loaded_end < inner_blocks) {
+        PrefetchNext(rows, loaded_end);
         Rearrange(rows.first + loaded_end * rows.block_bytes, rows.stride, rows.order, to);
       } else {
         RearrangeEdge(rows, loaded_end, to);
@@ -181,10 +207,8 @@ SEMANTIC_VISION_TARGET_AVX512 void Horizontal(const PixelView& source, size_t ba
     }
 
     const __m512i start = _mm512_set1_epi32(window.lowest);
-    const __m512i zero = _mm512_setzero_si512();
-    Sums sums = {{zero, zero, zero}, {start, start, start}};
-    Accumulate(sums, scratch + (first - loaded_begin) * kBlockBytes, packed.quads.data() + i * 2 * packed.stride,
-               window.length / kBlockColumns);
+    const Sums sums = Accumulate(start, scratch + (first - loaded_begin) * kBlockBytes,
+                                 packed.quads.data() + i * 2 * packed.stride, window.length / kBlockColumns);
 
     // A value is settled when the low halves at their most do not carry into the result.
     const __m512i carries = _mm512_set1_epi32((1 << bits) - 1 - window.spread);

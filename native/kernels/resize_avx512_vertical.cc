@@ -60,10 +60,10 @@ SEMANTIC_VISION_TARGET_AVX512 void Vertical(const uint8_t* const* batches, const
     const int8_t* weights = packed.quads.data() + output * 2 * packed.stride;
     for (size_t quad = first_quad; quad < end_quad; ++quad, weights += 8) {
       const uint8_t* from = batches[quad / kQuads] + quad % kQuads * quad_bytes + 4 * value;
-      int32_t bytes[2];
-      std::memcpy(bytes, weights, sizeof(bytes));
-      const __m512i low_weights = _mm512_set1_epi32(bytes[0]);
-      const __m512i high_weights = _mm512_set1_epi32(bytes[1]);
+      int32_t four[2];
+      std::memcpy(four, weights, sizeof(four));
+      const __m512i low_weights = _mm512_set1_epi32(four[0]);
+      const __m512i high_weights = _mm512_set1_epi32(four[1]);
       for (int part = 0; part < 4; ++part) {
         const __m512i pixels = _mm512_load_si512(from + 64 * part);
         low[part] = _mm512_dpbusd_epi32(low[part], pixels, low_weights);
