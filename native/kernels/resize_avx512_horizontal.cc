@@ -25,7 +25,8 @@ namespace semantic_vision {
 namespace avx512 {
 namespace {
 
-constexpr size_t kBlockColumns = 4;  // what is rearranged in one go
+constexpr size_t kBlockColumns = 4;  // what a multiply-add takes
+constexpr size_t kBlocksAtOnce = 4;
 constexpr size_t kBlockBytes = 192;  // 4 columns x 16 rows x 3 channels
 // What fits the L1 cache beside the weights; more only when a single output reads more.
 constexpr size_t kLoadedBlocks = 96;
@@ -60,30 +61,37 @@ SEMANTIC_VISION_TARGET_AVX512 inline __m512i FourRows(const uint8_t* from, size_
   return _mm512_shuffle_epi8(_mm512_inserti64x4(_mm512_castsi256_si512(upper), lower, 1), order);
 }
 
-// Fetches a piece of the next batch into the cache with each block of this one: sixteen rows side by side are more than
+// Fetches a piece of the next batch into the cache with every few blocks of this one: sixteen rows side by side are more than
 // the hardware foresees.
 inline void PrefetchNext(const Rows& rows, size_t block) {
-  const size_t piece = kBatchRows * rows.block_bytes;
-  const size_t begin = kBatchRows * rows.stride + block * piece;
-  const size_t end = std::min(begin + piece, rows.readable);
+  const size_t begin = kBatchRows * (rows.stride + block * rows.block_bytes);
+  const size_t end = std::min(begin + kBatchRows * kBlocksAtOnce * rows.block_bytes, rows.readable);
   for (size_t at = begin; at < end; at += 64) {
     _mm_prefetch(reinterpret_cast<const char*>(rows.first + at), _MM_HINT_T1);
   }
 }
 
-// Reads 16 bytes of each of 16 rows.
-SEMANTIC_VISION_TARGET_AVX512 inline void Rearrange(const uint8_t* from, size_t stride, __m512i order, uint8_t* into) {
-  const __m512i row0 = FourRows(from, stride, order);
-  const __m512i row1 = FourRows(from + stride, stride, order);
-  const __m512i row2 = FourRows(from + 2 * stride, stride, order);
-  const __m512i row3 = FourRows(from + 3 * stride, stride, order);
-  const __m512i low01 = _mm512_unpacklo_epi32(row0, row1);
-  const __m512i low23 = _mm512_unpacklo_epi32(row2, row3);
-  const __m512i high01 = _mm512_unpackhi_epi32(row0, row1);
-  const __m512i high23 = _mm512_unpackhi_epi32(row2, row3);
+// One block of 4 columns; rows[n] holds rows n, n + 4, n + 8 and n + 12.
+SEMANTIC_VISION_TARGET_AVX512 inline void Transpose(const __m512i* rows, uint8_t* into) {
+  const __m512i low01 = _mm512_unpacklo_epi32(rows[0], rows[1]);
+  const __m512i low23 = _mm512_unpacklo_epi32(rows[2], rows[3]);
+  const __m512i high01 = _mm512_unpackhi_epi32(rows[0], rows[1]);
+  const __m512i high23 = _mm512_unpackhi_epi32(rows[2], rows[3]);
   _mm512_store_si512(into, _mm512_unpacklo_epi64(low01, low23));
   _mm512_store_si512(into + 64, _mm512_unpackhi_epi64(low01, low23));
   _mm512_store_si512(into + 128, _mm512_unpacklo_epi64(high01, high23));
+}
+
+// `kCount` blocks, each read with 16 bytes of each of 16 rows. Several at once are read row by row: where rows lie a
+// multiple of 4 KiB apart, 16 of them do not stay in the L1 cache from one block to the next.
+template <size_t kCount>
+SEMANTIC_VISION_TARGET_AVX512 inline void Rearrange(const uint8_t* from, size_t stride, size_t block_bytes,
+                                                    __m512i order, uint8_t* into) {
+  __m512i rows[kCount][4];
+  for (size_t n = 0; n < 4; ++n) {
+    for (size_t b = 0; b < kCount; ++b) rows[b][n] = FourRows(from + n * stride + b * block_bytes, stride, order);
+  }
+  for (size_t b = 0; b < kCount; ++b) Transpose(rows[b], into + b * kBlockBytes);
 }
 
 // Rearranges one block of 4 columns where 16 bytes are not there to be read: at the end of a row, or at the bottom of
@@ -95,7 +103,7 @@ SEMANTIC_VISION_TARGET_AVX512 SEMANTIC_VISION_NOINLINE void RearrangeEdge(const 
   for (size_t r = 0; r < rows.count && offset < rows.bytes; ++r) {
     std::memcpy(copies[r], rows.first + r * rows.stride + offset, std::min<size_t>(16, rows.bytes - offset));
   }
-  Rearrange(copies[0], 16, rows.order, into);
+  Rearrange<1>(copies[0], 16, 0, rows.order, into);
 }
 
 SEMANTIC_VISION_TARGET_AVX512 inline __m512i FourWeights(const int8_t* weights) {
@@ -151,7 +159,7 @@ void Settle(const Unsettled& unsettled, const PixelView& source, size_t batch, c
   }
 }
 
-size_t Capacity(const Axis& axis) { return std::max(kLoadedBlocks, axis.packed.stride / kBlockColumns + 8); }
+size_t Capacity(const Axis& axis) { return std::max(kLoadedBlocks, axis.packed.stride / kBlockColumns + 2 * kBlocksAtOnce); }
 
 size_t EndBlock(const PackedWindow& window) { return (window.first + window.length) / kBlockColumns; }
 
@@ -191,18 +199,21 @@ SEMANTIC_VISION_TARGET_AVX512 void Horizontal(const PixelView& source, size_t ba
     const PackedWindow window = windows[i];
     const size_t first = window.first / kBlockColumns;
     const size_t needed = EndBlock(window);
-    if (needed - loaded_begin > capacity) {
+    if (needed + kBlocksAtOnce - loaded_begin > capacity) {
       const size_t kept = std::min(first, loaded_end);
       std::memmove(scratch, scratch + (kept - loaded_begin) * kBlockBytes, (loaded_end - kept) * kBlockBytes);
       loaded_begin = kept;
     }
-    for (; loaded_end < needed; ++loaded_end) {
+    while (loaded_end < needed) {
       uint8_t* to = scratch + (loaded_end - loaded_begin) * kBlockBytes;
-      if (loaded_end < inner_blocks) {
+      if (loaded_end + kBlocksAtOnce <= inner_blocks) {
         PrefetchNext(rows, loaded_end);
-        Rearrange(rows.first + loaded_end * rows.block_bytes, rows.stride, rows.order, to);
+        Rearrange<kBlocksAtOnce>(rows.first + loaded_end * rows.block_bytes, rows.stride, rows.block_bytes, rows.order,
+                                 to);
+        loaded_end += kBlocksAtOnce;
       } else {
         RearrangeEdge(rows, loaded_end, to);
+        ++loaded_end;
       }
     }
 
