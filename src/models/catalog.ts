@@ -10,14 +10,14 @@ import { RepoCache } from './hub/layout.js';
 import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
 import { readLogits } from './logits.js';
-import { readManifest, type Logits, type ManifestModel } from './manifest.js';
+import { readManifest, type HubModel, type Logits, type ManifestModel } from './manifest.js';
 import { resolveFetchOptions, type FetchOptions } from './model-options.js';
 
 /** A model that the manifest knows. */
 export interface ModelListing {
   id: string;
   source: 'bundled' | 'hub';
-  /** The repository that holds the ONNX files; null for a bundled model. */
+  /** The repository that holds the ONNX files; null for a bundled model, and where none is known. */
   repo: string | null;
   description: string;
   dimensions: number;
@@ -138,11 +138,12 @@ async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<
     dimensions,
     imageSize,
     licence,
-    cached: bundled ? [entry.dtype] : await cachedDtypes(entry.repo, entry.revision, cacheDirectory),
+    cached: bundled ? [entry.dtype] : await cachedDtypes(entry, cacheDirectory),
   };
 }
 
-async function cachedDtypes(repo: string, revision: string, cacheDirectory: string): Promise<Dtype[]> {
+async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<Dtype[]> {
+  if (repo === null) return [];
   const cache = new RepoCache(cacheDirectory, repo);
   const commit = await cache.commitOf(revision);
   if (commit === undefined) return [];
