@@ -78,7 +78,7 @@ export async function inquire(source: Source): Promise<RemoteFile> {
         const follows = (headers: readonly Headers[]) => first(headers, 'x-repo-commit') === undefined;
         const { origin } = new URL(settings.endpoint);
         const answer = await send({ method: 'HEAD', url, origin, token: settings.token, subject, follows }, watch);
-        await discard(answer.response);
+        discard(answer.response);
         return answer.passed;
       } finally {
         watch.end();

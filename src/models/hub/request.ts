@@ -44,10 +44,10 @@ export async function send(request: Request, watch: Watch): Promise<Answer> {
     const location = response.headers.get('location');
     if (response.status < 300 || response.status >= 400 || location === null) {
       if (response.ok || response.status === RANGE_REFUSED) return { response, passed };
-      await discard(response);
+      discard(response);
       throw refusal(response, atHome, request.subject);
     }
-    await discard(response);
+    discard(response);
     const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
     if (next === undefined || !/^https?:$/.test(next.protocol)) throw new Transient('it redirects to no http(s) URL');
     if (next.origin !== request.origin && !request.follows(passed)) return { response, passed };
@@ -57,44 +57,45 @@ export async function send(request: Request, watch: Watch): Promise<Answer> {
 }
 
 async function ask(request: Request, url: URL, token: string | undefined, watch: Watch): Promise<Response> {
-  try {
-    return await fetch(url, {
-      method: request.method,
-      redirect: 'manual',
-      signal: watch.signal,
-      headers: {
-        'user-agent': 'semantic-vision',
-        // The sizes that are compared are those of the file, not of a compressed body.
-        'accept-encoding': 'identity',
-        ...request.headers,
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      },
-    });
-  } catch (error) {
-    throw watch.explain(error);
-  }
+  const answer = fetch(url, {
+    method: request.method,
+    redirect: 'manual',
+    signal: watch.signal,
+    headers: {
+      'user-agent': 'semantic-vision',
+      // The sizes that are compared are those of the file, not of a compressed body.
+      'accept-encoding': 'identity',
+      ...request.headers,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+  });
+  return watch.guard(answer);
 }
 
 /**
  * Gives back the connection of an answer whose body nobody wants.
  * @param response - the answer
  */
-export async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => undefined);
+export function discard(response: Response): void {
+  response.body?.cancel().catch(() => undefined);
 }
 
-/** Ends a request when its caller gives up or the server falls silent. */
+/**
+ * Ends a request when its caller gives up or the server falls silent. The signal alone would not do: on Node 20.20 a body
+ * that is read on after its request was aborted may never settle, so every step is raced against the abort as well.
+ */
 export class Watch {
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal | undefined;
-  readonly #stop = () => this.#controller.abort();
+  readonly #leave = () => this.#stop(new Transient('the caller gave up'));
   #timer: NodeJS.Timeout | undefined;
+  #reject: ((reason: Transient) => void) | undefined;
 
   /** @param caller - the caller's signal */
   constructor(caller: AbortSignal | undefined) {
     this.#caller = caller;
-    if (caller?.aborted) this.#stop();
-    caller?.addEventListener('abort', this.#stop, { once: true });
+    if (caller?.aborted) this.#leave();
+    caller?.addEventListener('abort', this.#leave, { once: true });
   }
 
   /** For fetch. */
@@ -108,7 +109,7 @@ export class Watch {
    */
   expect(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#controller.abort(new Transient(`it sends nothing for ${ms} ms`)), ms);
+    this.#timer = setTimeout(() => this.#stop(new Transient(`it sends nothing for ${ms} ms`)), ms);
   }
 
   /** Until {@link expect} the server may be silent. */
@@ -116,25 +117,41 @@ export class Watch {
     clearTimeout(this.#timer);
   }
 
+  /**
+   * Follows one step of the request, until its end or the watch's; one step at a time.
+   * @param step - the step
+   * @returns its value
+   * @throws {@link Transient}, because no network error is known to be final, or `ABORTED`
+   */
+  async guard<T>(step: Promise<T>): Promise<T> {
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#reject = reject;
+        step.then(resolve, reject);
+        if (this.#controller.signal.aborted) reject(this.#controller.signal.reason as Transient);
+      });
+    } catch (error) {
+      throwIfAborted(this.#caller);
+      throw error instanceof Transient ? error : networkError(error);
+    }
+  }
+
   /** Lets go of timer, caller and, if it is still open, connection. */
   end(): void {
     this.rest();
-    this.#caller?.removeEventListener('abort', this.#stop);
+    this.#caller?.removeEventListener('abort', this.#leave);
     this.#controller.abort();
   }
 
-  /**
-   * Why a request failed.
-   * @param error - what fetch threw
-   * @returns a {@link Transient}: no network error is known to be final
-   * @throws `ABORTED` if it was the caller
-   */
-  explain(error: unknown): Transient {
-    throwIfAborted(this.#caller);
-    if (error instanceof Transient) return error;
-    // fetch hides what happened behind "fetch failed".
-    const { cause = error } = error as Error;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    return new Transient([code, message].filter(Boolean).join(': ') || 'fetch failed', { cause: error });
+  #stop(reason: Transient): void {
+    this.#controller.abort(reason);
+    this.#reject?.(reason);
   }
+}
+
+// fetch hides what happened behind "fetch failed".
+function networkError(error: unknown): Transient {
+  const { cause = error } = error as Error;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new Transient([code, message].filter(Boolean).join(': ') || 'fetch failed', { cause: error });
 }

@@ -57,7 +57,7 @@ async function receive(source: Source, file: RemoteFile, arrival: Arrival): Prom
     );
     if (!continues(response, arrival.size)) {
       const refused = response.status !== 200;
-      if (refused) await discard(response);
+      if (refused) discard(response);
       await arrival.restart();
       if (refused) throw new Transient('it does not continue where the file broke off');
     }
@@ -84,18 +84,18 @@ async function read(
   idleMs: number,
 ): Promise<void> {
   const reader = response.body?.getReader();
-  for (;;) {
-    watch.expect(idleMs);
-    const piece = await reader?.read().catch((error: unknown) => {
-      throw watch.explain(error);
-    });
-    watch.rest(); // a slow disk is not the server's fault
-    if (piece === undefined || piece.done) return;
-    const bytes = piece.value as Uint8Array;
-    if (arrival.size + bytes.length > most) {
-      throw new Mismatch(`expected ${most} bytes but more came`);
+  try {
+    for (;;) {
+      watch.expect(idleMs);
+      const piece = reader && (await watch.guard(reader.read()));
+      watch.rest(); // a slow disk is not the server's fault
+      if (piece === undefined || piece.done) return;
+      const bytes = piece.value as Uint8Array;
+      if (arrival.size + bytes.length > most) throw new Mismatch(`expected ${most} bytes but more came`);
+      await arrival.append(bytes);
     }
-    await arrival.append(bytes);
+  } finally {
+    reader?.cancel().catch(() => undefined);
   }
 }
 
