@@ -11,7 +11,7 @@ import type { Context } from '../context.js';
 import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { countAhead } from '../inputs.js';
-import { openOrCreate, rememberModel, type FileMetadata } from '../index-folder.js';
+import { openOrCreate, rememberModel, withModelOf, type FileMetadata } from '../index-folder.js';
 import type { ProgressBar } from '../progress.js';
 import { embedFiles, openVision } from '../vision.js';
 import { walkImages, type FoundFile } from '../walk.js';
@@ -31,17 +31,18 @@ interface Candidate extends FoundFile {
 /**
  * Builds an index, or brings one up to date.
  * @param folder - walked for images; ids are relative to it
- * @param flags - of the command
+ * @param given - options of the command
  * @param context - of the command
  * @returns exit code: 1 when a file could not be indexed
  * @throws what opening the model and the index throws; `ABORTED` after what was finished is saved
  */
 export async function indexBuild(
   folder: string,
-  flags: IndexBuildFlags,
+  given: IndexBuildFlags,
   context: Context,
 ): Promise<ExitCode> {
   await requireReadable(folder);
+  const flags = await withModelOf(given, given.output);
   await using vision = await openVision(flags, context);
   await using index = await openOrCreate(flags.output, vision);
   await rememberModel(flags.output, flags);
