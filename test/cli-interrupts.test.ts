@@ -1,6 +1,15 @@
 // What ends a command early: signals keep what is done, a reader that leaves is no error.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -121,6 +130,24 @@ interrupts('a reader that has seen enough is no error', async () => {
   assert.is(signal, null);
   assert.is(code, 0, stderr);
   assert.is(stderr, '');
+});
+
+interrupts('a full disk behind stdout is an error', async () => {
+  if (!existsSync('/dev/full')) {
+    console.log('skipped: no /dev/full here');
+    return;
+  }
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [COMMAND, 'embed', photos, ...SLOW], {
+    stdio: ['ignore', full, 'pipe'],
+  });
+  closeSync(full);
+  const output = { stdout: '', stderr: '' };
+  child.stderr?.on('data', (chunk) => (output.stderr += String(chunk)));
+  const { code, signal, stderr } = await endingOf(child, output);
+  assert.is(signal, null);
+  assert.is(code, 3);
+  assert.match(stderr, /^error OUTPUT_FAILED: .*ENOSPC[^\n]*\n$/);
 });
 
 interrupts('nobody reads the help', async () => {

@@ -38,6 +38,15 @@ export function withOutputFlags(command: Command): Command {
  * @returns the same command
  */
 export function withSourceFlags(command: Command): Command {
+  return withCacheFlags(command).option('--local-files-only', 'use the cache and never the network');
+}
+
+/**
+ * Adds the options that say which files of a model are meant, for commands that fetch none.
+ * @param command - to add to
+ * @returns the same command
+ */
+export function withCacheFlags(command: Command): Command {
   return command
     .optionsGroup('Model files:')
     .option('--revision <name>', 'branch, tag or commit (default: the one this version pins)')
@@ -45,8 +54,7 @@ export function withSourceFlags(command: Command): Command {
     .option(
       '--cache-dir <folder>',
       'where downloads are kept (default: $HF_HUB_CACHE, or the hub folder in $HF_HOME)',
-    )
-    .option('--local-files-only', 'use the cache and never the network');
+    );
 }
 
 /**

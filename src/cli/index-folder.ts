@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
-import { VectorIndex, type SemanticVision } from './api.js';
+import { VectorIndex, type SemanticVision } from '../index.js';
 import type { ModelFlags } from './flags.js';
 
 /** What the index knows of a file, to tell whether it has changed. */

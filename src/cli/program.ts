@@ -4,6 +4,7 @@ import type { EmbedFlags } from './commands/embed.js';
 import type { ClassifyFlags } from './commands/classify.js';
 import type { IndexBuildFlags } from './commands/index-build.js';
 import type { IndexSearchFlags } from './commands/index-search.js';
+import type { VerifyFlags } from './commands/model.js';
 import type { Context } from './context.js';
 import { CommandError, type ExitCode } from './failure.js';
 import {
@@ -11,6 +12,7 @@ import {
   npyPath,
   positiveInteger,
   positiveSeconds,
+  withCacheFlags,
   withOutputFlags,
   withRunFlags,
   withSourceFlags,
@@ -71,13 +73,13 @@ function addModelCommands(model: Command, run: Runner): void {
     .command('pull')
     .description('download a model into the cache; a download that was interrupted is resumed')
     .addArgument(new Argument('<id>', MODEL_ID))
-    .addHelpText('after', '\nPrints the folder; with --json one document with the files and their hashes.')
+    .addHelpText('after', '\nPrints the folder; with --json one document with the files.')
     .action((id: string, flags: SourceFlags) =>
       run(flags, async (context) => (await import('./commands/model.js')).modelPull(id, flags, context)),
     );
   const info = model
     .command('info')
-    .description('show what is known of a model')
+    .description('show what is known of a model that is on this machine')
     .addArgument(new Argument('<id>', MODEL_ID))
     .addHelpText('after', '\nWith --json: one document.')
     .action((id: string, flags: SourceFlags) =>
@@ -85,13 +87,15 @@ function addModelCommands(model: Command, run: Runner): void {
     );
   const verify = model
     .command('verify')
-    .description('run the published reference values of a model and compare')
+    .description('hash the files of a model anew, run its published reference values and compare')
     .addArgument(new Argument('<id>', MODEL_ID))
+    .option('--reference <file>', 'JSON with reference values, in place of those that this version knows')
     .addHelpText('after', '\nWith --json: one document. Exit code 1 when a value is off.')
-    .action((id: string, flags: SourceFlags) =>
+    .action((id: string, flags: CommonFlags & VerifyFlags) =>
       run(flags, async (context) => (await import('./commands/model.js')).modelVerify(id, flags, context)),
     );
-  for (const command of [pull, info, verify]) withOutputFlags(withSourceFlags(command));
+  for (const command of [pull, verify]) withOutputFlags(withSourceFlags(command));
+  withOutputFlags(withCacheFlags(info));
 }
 
 function addEmbed(program: Command, run: Runner): void {
@@ -132,7 +136,10 @@ function addClassify(program: Command, run: Runner): void {
         .argParser(commaList)
         .makeOptionMandatory(),
     )
-    .option('-t, --template <text>', 'sentence to put each label into, at {}')
+    .option(
+      '-t, --template <text>',
+      'sentence to put each label into, at {} (default: "This is a photo of {}.")',
+    )
     .addHelpText(
       'after',
       `

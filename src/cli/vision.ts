@@ -1,6 +1,5 @@
 // What the commands that embed have in common: opening the model with a progress bar, and streaming files through it.
-import type { EmbedResult } from '../index.js';
-import { SemanticVision, type DownloadProgress } from './api.js';
+import { SemanticVision, type DownloadProgress, type Dtype, type EmbedResult } from '../index.js';
 import type { ModelFlags, RunFlags } from './flags.js';
 import type { Context } from './context.js';
 import type { FoundFile } from './walk.js';
@@ -9,10 +8,16 @@ import type { FoundFile } from './walk.js';
  * Loads the model that the flags name; a download shows its progress.
  * @param flags - `--model` and its kin, `--workers`, `--threads`
  * @param context - of the command
+ * @param needs - what it is for
+ * @param needs.text - false leaves the text tower where it is, which may be a gigabyte away
  * @returns the model, ready
  * @throws what `SemanticVision.create` throws
  */
-export async function openVision(flags: RunFlags, context: Context): Promise<SemanticVision> {
+export async function openVision(
+  flags: RunFlags,
+  context: Context,
+  needs: { text: boolean },
+): Promise<SemanticVision> {
   const { model, workers, threads } = flags;
   return withDownload(context, (progress) =>
     SemanticVision.create({
@@ -20,6 +25,7 @@ export async function openVision(flags: RunFlags, context: Context): Promise<Sem
       workers,
       intraOpNumThreads: threads,
       ...sourceOptions(flags, context.signal),
+      ...needs,
       onProgress: progress,
     }),
   );
@@ -32,7 +38,9 @@ export async function openVision(flags: RunFlags, context: Context): Promise<Sem
  * @returns options; what was not given is left out
  */
 export function sourceOptions(flags: Omit<ModelFlags, 'model'>, signal: AbortSignal) {
-  const { revision, dtype, cacheDir, localFilesOnly } = flags;
+  const { revision, cacheDir, localFilesOnly } = flags;
+  // The library says which there are when it is none of them.
+  const dtype = flags.dtype as Dtype | undefined;
   return { revision, dtype, cacheDir, localFilesOnly, signal };
 }
 

@@ -20,10 +20,10 @@ export interface ClassifyFlags extends RunFlags {
  * @throws what `SemanticVision.classify` throws
  */
 export async function classify(file: string, flags: ClassifyFlags, context: Context): Promise<ExitCode> {
-  await using vision = await openVision(flags, context);
+  await using vision = await openVision(flags, context, { text: true });
   const { labels, template } = flags;
   const results = await vision.classify(file, labels, {
-    ...(template === undefined ? {} : { template }),
+    template,
     signal: context.signal,
   });
   await context.output.result({ file, model: vision.model.id, results }, () =>

@@ -27,7 +27,7 @@ interface Sink {
  * @param flags - of the command
  * @param context - of the command
  * @returns exit code: 1 when a file was left out
- * @throws `USAGE`, `OUTPUT_FAILED`, and what opening the model throws; `ABORTED` after what was finished is written
+ * @throws `USAGE`, `OUTPUT_FAILED`, and what opening the model throws; `INTERRUPTED` after what was finished is written
  */
 export async function embed(paths: string[], flags: EmbedFlags, context: Context): Promise<ExitCode> {
   const { output, signal } = context;
@@ -36,7 +36,7 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
     throw new CommandError('USAGE', 'Expected - at most once: standard input can be read only once.');
   if (flags.null && lists === 0) throw new CommandError('USAGE', 'Expected - among the files with -0.');
 
-  await using vision = await openVision(flags, context);
+  await using vision = await openVision(flags, context, { text: false });
   const counts = { embedded: 0, failed: 0 };
   const fail = (error: VisionError, path: string) => {
     counts.failed++;

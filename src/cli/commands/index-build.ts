@@ -4,8 +4,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, VisionError } from '../../errors.js';
-import type { ImageEmbedding } from '../../index.js';
-import type { SemanticVision, VectorIndex } from '../api.js';
+import type { ImageEmbedding, SemanticVision, VectorIndex } from '../../index.js';
 import { Checkpoints } from '../checkpoints.js';
 import type { Context } from '../context.js';
 import { CommandError, EXIT, type ExitCode } from '../failure.js';
@@ -34,7 +33,7 @@ interface Candidate extends FoundFile {
  * @param given - options of the command
  * @param context - of the command
  * @returns exit code: 1 when a file could not be indexed
- * @throws what opening the model and the index throws; `ABORTED` after what was finished is saved
+ * @throws what opening the model and the index throws; `INTERRUPTED` after what was finished is saved
  */
 export async function indexBuild(
   folder: string,
@@ -43,7 +42,7 @@ export async function indexBuild(
 ): Promise<ExitCode> {
   await requireReadable(folder);
   const flags = await withModelOf(given, given.output);
-  await using vision = await openVision(flags, context);
+  await using vision = await openVision(flags, context, { text: false });
   await using index = await openOrCreate(flags.output, vision);
   await rememberModel(flags.output, flags);
   const build = new IndexBuild(folder, flags, context, vision, index);

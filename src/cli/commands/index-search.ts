@@ -1,6 +1,6 @@
 // semantic-vision index search: the entries of an index nearest to an image or a text.
 import { stat } from 'node:fs/promises';
-import { VectorIndex } from '../api.js';
+import { VectorIndex } from '../../index.js';
 import type { Context } from '../context.js';
 import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
@@ -32,7 +32,7 @@ export async function indexSearch(
   const { output, signal } = context;
   const { index: folder, k } = flags;
   const kind = await kindOf(query, flags);
-  await using vision = await openVision(await withModelOf(flags, folder), context);
+  await using vision = await openVision(await withModelOf(flags, folder), context, { text: kind === 'text' });
   const [embedding, opened] = await Promise.all([
     kind === 'image' ? vision.embedImage(query, { signal }) : vision.embedText(query, { signal }),
     VectorIndex.open(folder, { model: vision.model.fingerprint }),

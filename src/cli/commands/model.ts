@@ -1,5 +1,6 @@
 // semantic-vision model list | pull | info | verify
-import { listModels, modelInfo, pullModel, verifyModel } from '../api.js';
+import { dirname, normalize, resolve } from 'node:path';
+import { listModels, modelInfo, pullModel, verifyModel } from '../../index.js';
 import type { Context } from '../context.js';
 import { EXIT, type ExitCode } from '../failure.js';
 import type { ModelFlags } from '../flags.js';
@@ -7,7 +8,14 @@ import { table } from '../output.js';
 import { bytes } from '../progress.js';
 import { sourceOptions, withDownload } from '../vision.js';
 
+const LONGEST_CELL = 32;
+
 type SourceFlags = Omit<ModelFlags, 'model'>;
+
+/** Options of `model verify`. */
+export interface VerifyFlags extends SourceFlags {
+  reference?: string;
+}
 
 /**
  * Lists the models known by name.
@@ -48,24 +56,27 @@ export async function modelPull(id: string, flags: SourceFlags, context: Context
     pullModel(id, { ...sourceOptions(flags, context.signal), onProgress }),
   );
   const size = pulled.files.reduce((sum, file) => sum + file.size, 0);
-  context.output.note(`${pulled.repo} at ${pulled.revision}: ${pulled.files.length} files, ${bytes(size)}`);
+  const { id: name, revision, dtype } = pulled;
+  context.output.note(`${name} at ${revision}, ${dtype}: ${pulled.files.length} files, ${bytes(size)}`);
   // The folder alone, as scripts want it.
-  await context.output.result(pulled, () => pulled.directory);
+  await context.output.result(pulled, () => folderOf(pulled.files));
   return EXIT.ok;
 }
 
 /**
- * Shows what is known of a model.
+ * Shows what is known of a model that is on this machine.
  * @param id - its name, hub id or folder
  * @param flags - where it comes from
  * @param context - of the command
  * @returns exit code
  */
-export async function showModel(id: string, flags: SourceFlags, context: Context): Promise<ExitCode> {
-  const details = await withDownload(context, (onProgress) =>
-    modelInfo(id, { ...sourceOptions(flags, context.signal), onProgress }),
-  );
-  await context.output.result(details, () => table(flatten(details)));
+export async function showModel(
+  id: string,
+  flags: Omit<SourceFlags, 'localFilesOnly'>,
+  { output, signal }: Context,
+): Promise<ExitCode> {
+  const details = await modelInfo(id, sourceOptions(flags, signal));
+  await output.result(details, () => table(flatten(details)));
   return EXIT.ok;
 }
 
@@ -76,25 +87,41 @@ export async function showModel(id: string, flags: SourceFlags, context: Context
  * @param context - of the command
  * @returns exit code: 1 when a value is off
  */
-export async function modelVerify(id: string, flags: SourceFlags, context: Context): Promise<ExitCode> {
+export async function modelVerify(id: string, flags: VerifyFlags, context: Context): Promise<ExitCode> {
+  const { reference } = flags;
   const report = await withDownload(context, (onProgress) =>
-    verifyModel(id, { ...sourceOptions(flags, context.signal), onProgress }),
+    verifyModel(id, { ...sourceOptions(flags, context.signal), reference, onProgress }),
   );
   await context.output.result(report, () => {
     const off = report.checks.filter(({ ok }) => !ok).length;
-    const verdict = off === 0 ? 'as published' : `${off} of ${report.checks.length} values are off`;
+    const all = report.checks.length;
+    const verdict =
+      all === 0 ? 'nothing is published to compare with' : `${all - off} of ${all} as published`;
     const rows = report.checks.map(({ name, expected, actual, difference, tolerance, ok }) => [
       ok ? 'ok' : 'OFF',
       name,
-      expected,
-      actual,
+      ...(ok ? [expected, actual].map(shortened) : [expected, actual]),
       difference?.toExponential(1) ?? '-',
       tolerance?.toExponential(1) ?? '-',
     ]);
     const head = ['', 'CHECK', 'EXPECTED', 'GOT', 'DIFFERENCE', 'TOLERANCE'];
-    return `${table([head, ...rows])}\n${report.id} at ${report.revision}: ${verdict}`;
+    const summary = `${report.id} at ${report.revision}, ${report.dtype}: ${verdict}`;
+    return all === 0 ? summary : `${table([head, ...rows])}\n${summary}`;
   });
   return report.ok ? EXIT.ok : EXIT.inputsFailed;
+}
+
+// A hash that is right need not be read to its end.
+function shortened(text: string): string {
+  return text.length > LONGEST_CELL ? `${text.slice(0, LONGEST_CELL - 3)}...` : text;
+}
+
+// Files are named relative to the folder that holds them all.
+function folderOf([first]: readonly { name: string; path: string }[]): string {
+  if (first === undefined) return '';
+  return first.path.endsWith(normalize(first.name))
+    ? resolve(first.path.slice(0, -first.name.length))
+    : dirname(first.path);
 }
 
 // Nested values as rows of two cells: `files.0.path`, `...`.
