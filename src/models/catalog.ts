@@ -1,5 +1,6 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
+import { VisionError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -106,7 +107,7 @@ export async function modelInfo(
   const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
   const hasher = new Hasher();
   try {
-    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher);
+    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher).catch(notPulled(model));
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
@@ -119,6 +120,18 @@ export async function modelInfo(
   } finally {
     await hasher.close();
   }
+}
+
+function notPulled(model: string): (error: unknown) => never {
+  return (cause) => {
+    if (!(cause instanceof VisionError) || cause.code !== 'MODEL_NOT_CACHED') throw cause;
+    throw new VisionError(
+      'MODEL_NOT_CACHED',
+      `"${model}" is not on this machine, and nothing is fetched for asking: pull it first (pullModel, or ` +
+        `semantic-vision model pull ${model}).`,
+      { cause },
+    );
+  };
 }
 
 async function textDetails(files: TextFiles | undefined): Promise<ModelDetails['text']> {
