@@ -112,8 +112,11 @@ model('Ctrl-C keeps the part that has arrived, and the next pull goes on from th
   const size = statSync(fixture(`tiny-siglip2/${VISION}`)).size;
   const half = Math.floor(size / 2);
   // Every large file hangs in the middle.
-  server.before = ({ at, method }) => {
-    if (at === 'cdn' && method === 'GET') server.faults.unshift({ kind: 'stall', at: half });
+  server.before = ({ at, method, path }) => {
+    // The next request is the one that the hub's answer to this one leads to.
+    if (at === 'hub' && method === 'GET' && path.endsWith('.onnx')) {
+      server.faults.unshift({ kind: 'stall', at: half });
+    }
   };
   const { child, ending } = start(['model', 'pull', REPO, '--cache-dir', other], { env: HUB });
   await until(() => partBytes(other) >= half, 'half a file on the disk');
