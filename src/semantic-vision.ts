@@ -70,7 +70,7 @@ export class SemanticVision implements AsyncDisposable {
     this.#pool = pool;
     this.#hasher = hasher;
     this.#cache = new VectorCache(options.cacheMaxBytes);
-    this.#texts = new Texts(pool, this.#cache);
+    this.#texts = new Texts(pool, this.#cache, options.workers);
     this.#loaded = model;
     this.model = Object.freeze({
       id: model.found.id,
@@ -202,8 +202,10 @@ export class SemanticVision implements AsyncDisposable {
   async embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<TextEmbedding[]> {
     return this.#track(async () => {
       requireStrings(texts, 'texts');
-      const results = await this.#texts.embed(texts, requestOf(options, 'interactive'));
-      return results.map((result, i) => ({ ...this.#embedding(result), text: texts[i] as string }));
+      // A copy: the caller may use the array for something else meanwhile.
+      const given = [...texts];
+      const results = await this.#texts.embed(given, requestOf(options, 'interactive'));
+      return results.map((result, i) => ({ ...this.#embedding(result), text: given[i] as string }));
     });
   }
 
@@ -214,23 +216,24 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - template, abort signal and priority
    * @returns all labels, best first
    * @throws as {@link SemanticVision.embedImage} and {@link SemanticVision.embedText} do; `ZERO_SHOT_UNSUPPORTED` when the
-   * model's scale and bias are not known
+   * model's scale and bias are not known; `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE` when they could not be
+   * asked for
    */
   async classify(
     image: ImageInput | Embedding,
     labels: readonly string[],
-    options: ClassifyOptions = {},
+    options?: ClassifyOptions,
   ): Promise<Classification[]> {
     return this.#track(async () => {
-      const { template, ...rest } = options;
-      const request = requestOf(rest, 'interactive');
-      const texts = labelTexts(labels, template);
+      const request = requestOf(options, 'interactive');
+      const texts = labelTexts(labels, options?.template);
+      const given = [...labels];
       const logits = await abortable(this.#readLogits(), request.signal);
       const [embedding, matrix] = await Promise.all([
         this.#toEmbedding(image, request),
         this.#texts.matrix(texts, request),
       ]);
-      return rankLabels(embedding.vector, [...labels], matrix, logits);
+      return rankLabels(embedding.vector, given, matrix, logits);
     });
   }
 
@@ -433,10 +436,12 @@ export class SemanticVision implements AsyncDisposable {
   }
 
   async #readLogits(): Promise<Logits> {
-    this.#logits ??= readLogits(this.#loaded.found, this.#options).catch((error: unknown) => {
-      this.#logits = undefined; // the network may be back next time
-      throw error;
-    });
+    this.#logits ??= readLogits(this.#loaded.found, { ...this.#options, signal: undefined }).catch(
+      (error: unknown) => {
+        this.#logits = undefined; // the network may be back next time
+        throw error;
+      },
+    );
     return this.#logits;
   }
 }
