@@ -83,14 +83,14 @@ texts('many more texts than maxQueue: one call is one request', async () => {
 });
 
 texts('a full queue refuses the call whole and leaves nothing behind', async () => {
-  const vision = await create({ maxQueue: 1 });
+  const vision = await create({ model: 'bundled', maxQueue: 1 });
   // Two images: one at work, one that fills the queue.
-  const work = Promise.all([1, 2].map((seed) => vision.embedImage(noise(seed, 1500))));
+  const work = Promise.all([1, 2].map((seed) => vision.embedImage(noise(seed, 50))));
   await until(() => vision.stats().queue.interactive === 1, 'a full queue');
-  await refused(vision.embedTexts(many(50)), 'QUEUE_FULL');
+  await refused(vision.embedTexts(many(50, 'photo of cat')), 'QUEUE_FULL');
   await work;
   assert.equal(vision.stats().queue, { interactive: 0, bulk: 0, running: 0 });
-  assert.is((await settles(vision.embedTexts(many(50)), 'later')).length, 50);
+  assert.is((await settles(vision.embedTexts(many(50, 'photo of cat')), 'later')).length, 50);
   await vision.close();
 });
 

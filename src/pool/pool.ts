@@ -104,8 +104,7 @@ export class WorkerPool {
       const [first] = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
       return new WorkerPool(piscina, gate, options, first?.dimensions ?? 0);
     } catch (error) {
-      await piscina.destroy();
-      gate.release();
+      await destroy(piscina, gate, options.workers);
       throw error;
     }
   }
@@ -163,10 +162,7 @@ export class WorkerPool {
     if (this.#running > 0 || this.#queue.size > 0) {
       await new Promise<void>((resolve) => (this.#idle = resolve));
     }
-    // Sessions hold native memory that a terminated thread would not give back. One that fails to is ended anyway.
-    await everyWorker(this.#piscina, this.#gate, this.#workers, { kind: 'dispose' }).catch(() => undefined);
-    await this.#piscina.destroy();
-    this.#gate.release();
+    await destroy(this.#piscina, this.#gate, this.#workers);
   }
 
   get #running(): number {
@@ -196,6 +192,20 @@ export class WorkerPool {
   #settled(): void {
     if (this.#running === 0 && this.#queue.size === 0) this.#idle?.();
   }
+}
+
+/**
+ * Ends the threads. Sessions hold native memory that a terminated thread would not give back, so they are released first.
+ * And only a thread that has answered may be terminated: ending one that is still loading its modules or addons, as the
+ * replacement of a dead one does, aborts the whole process. One that fails to release is ended anyway.
+ * @param piscina - the pool
+ * @param gate - its exit gate
+ * @param workers - how many it has
+ */
+async function destroy(piscina: Piscina, gate: ExitGate, workers: number): Promise<void> {
+  await everyWorker(piscina, gate, workers, { kind: 'dispose' }).catch(() => undefined);
+  await piscina.destroy();
+  gate.release();
 }
 
 /**
