@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Tensor } from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { broadcast, divide, multiply, type Dim } from '../dist/esm/optimize/facts/dims.js';
+import { broadcast, clamp, divide, multiply, type Dim } from '../dist/esm/optimize/facts/dims.js';
 import { Facts } from '../dist/esm/optimize/facts/facts.js';
 import { Graph } from '../dist/esm/optimize/graph.js';
 import { copyWith, create, ValueInfoProtoSchema } from '../dist/esm/optimize/onnx/proto.js';
@@ -142,6 +142,8 @@ facts('broadcast: known sizes win, unknown ones that differ make a new one', () 
   assert.equal(broadcast(['a', 5], ['a', 'b'], fresh), ['a', 5]);
   assert.equal(broadcast(['a'], ['b'], fresh), ['new']);
   assert.equal(broadcast([], [2, 'a'], fresh), [2, 'a']);
+  assert.equal(broadcast(['a', clamp('b', 16)], [clamp('a', 16), 'b'], fresh), ['a', 'b']);
+  assert.equal(broadcast([clamp('a', 16)], [clamp('a', 4)], fresh), ['new']);
 });
 
 facts.run();

@@ -11,6 +11,7 @@ import { foldConstants } from '../dist/esm/optimize/passes/fold-constants.js';
 import { fuseAttention } from '../dist/esm/optimize/passes/fuse-attention.js';
 import { fuseGelu } from '../dist/esm/optimize/passes/fuse-gelu.js';
 import { fuseLayerNorm } from '../dist/esm/optimize/passes/fuse-layer-norm.js';
+import { groundShapes } from '../dist/esm/optimize/passes/ground-shapes.js';
 import { keepPooledOutput } from '../dist/esm/optimize/passes/keep-pooled-output.js';
 import type { Pass, PassReport } from '../dist/esm/optimize/passes/pass.js';
 import { removeDead } from '../dist/esm/optimize/passes/remove-dead.js';
@@ -186,6 +187,30 @@ identities('a reshape whose sizes are unknown stays', async () => {
   assert.is((await applied(model, dropIdentities)).report.found, 0);
 });
 
+const grounding = suite('groundShapes');
+
+grounding('a size is asked of the input, not of what is made of it', async () => {
+  const model = modelOf((g) => {
+    const late = g.node('/t', 'Tanh', [g.node('/t', 'Neg', ['x'])]);
+    const ask = (axis: string) => g.node('/s', 'Gather', [g.node('/s', 'Shape', [late]), axis]);
+    const list = [
+      ask(g.ints('/s', [0])),
+      g.node('/s', 'Unsqueeze', [ask(g.int('/s', 0)), g.ints('/s', [0])]),
+    ];
+    const sizes = g.node('/s', 'Concat', [list[0]!, g.ints('/s', [TOKENS]), g.ints('/s', [WIDTH])], {
+      axis: 0n,
+    });
+    const other = g.node('/s', 'Concat', [list[1]!, g.ints('/s', [TOKENS, WIDTH])], { axis: 0n });
+    return g.node('/s', 'Reshape', [g.node('/s', 'Reshape', ['x', sizes]), other]);
+  });
+  const { graph, report } = await applied(model, groundShapes);
+  assert.is(report.found, 2);
+  assert.not(operators(graph).includes('Tanh'));
+  for (const node of graph.nodes.filter(({ opType }) => opType === 'Shape')) assert.equal(node.input, ['x']);
+});
+
+grounding.run();
+
 identities.run();
 
 const norm = suite('fuseLayerNorm');
@@ -330,6 +355,17 @@ attention('a mask for every score is handed over', async () => {
   assert.equal(graph.nodes[3]!.input.slice(4), ['', 'mask']);
 });
 
+attention('a mask of keys is stretched to every score', async () => {
+  for (const shape of [[TOKENS], [1, 1, 1, TOKENS], [2, 1, 1, TOKENS], [TOKENS, 1]]) {
+    const { graph, report, left } = await attend({ mask: (g) => g.weight('mask', shape, 'embedding') });
+    // A batch of two is no batch of any size.
+    const fits = shape[0] !== 2;
+    if (!fits) assert.match(left[0]!, /do not agree/);
+    assert.is(report.found, fits ? 1 : 0, String(shape));
+    assert.is(operators(graph).includes('Expand'), fits, String(shape));
+  }
+});
+
 attention(
   'a mask that masks nothing goes, and with it the guard against rows that are all masked',
   async () => {
@@ -343,7 +379,10 @@ attention(
 
 attention('left alone, and told why', async () => {
   const reasons: [RegExp, Variant][] = [
-    [/mask is not/, { mask: (g) => g.weight('mask', [TOKENS], 'embedding') }],
+    [
+      /scores are not known to be/,
+      { mask: (g) => g.node('/m', 'Sign', [g.weight('mask', [1, 1, TOKENS, TOKENS], 'embedding')]) },
+    ],
     [
       /zeros where everything is masked/,
       { guarded: true, mask: (g) => g.weight('mask', [1, 1, TOKENS, TOKENS], 'embedding') },
