@@ -32,7 +32,7 @@ export async function openModel(
     ...options,
   });
   return {
-    run: async (feeds) => (await session.run(feeds)) as Outputs,
+    run: async (feeds) => (await session.run(feeds)),
     release: () => session.release(),
   };
 }
