@@ -1,10 +1,7 @@
 // An ONNX Runtime session for one tower; the only file that imports onnxruntime-node.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
-
-// What exporters call the embedding, best first. Plain SigLIP vision graphs also put out last_hidden_state, which is
-// never asked for: it would be a copy of up to 3.4 MB for nothing.
-const EMBEDDING_OUTPUTS = ['image_embeds', 'text_embeds', 'pooler_output'];
+import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
 
 /** A loaded tower: one input, and of its outputs the embedding. */
 export class TowerSession {
