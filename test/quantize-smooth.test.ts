@@ -183,6 +183,24 @@ smoothing('folded: norms, layers, the values of attention', async () => {
   );
 });
 
+smoothing(
+  'folded into a norm that ONNX Runtime has fused with the residual, which itself is left alone',
+  async () => {
+    await staysEqual(
+      build((g, x) => {
+        const weights = [g.weight('skip.gamma', [8], 'scale'), g.weight('skip.beta', [8], 'bias')];
+        const outputs = ['skipped', '', '', 'sum'];
+        const inputs = [x, g.node('/other', 'Tanh', [x]), ...weights];
+        const domain = 'com.microsoft';
+        const name = '/skip';
+        g.model.graph.node.push(makeNode('SkipLayerNormalization', { name, domain, inputs, outputs }));
+        return g.node('/residual', 'Add', [linear(g, 'skipped'), linear(g, 'sum')]);
+      }),
+      ['/skip'],
+    );
+  },
+);
+
 smoothing('folded through rows that are moved or taken', async () => {
   await staysEqual(
     build((g, x) => linear(g, g.node('/turn', 'Transpose', [norm(g, x)], { perm: [1n, 0n, 2n] }))),
