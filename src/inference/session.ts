@@ -95,3 +95,12 @@ export function imageTensor(pixels: Float32Array, height: number, width: number)
 export function tokenTensor(ids: readonly number[]): Tensor {
   return new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]);
 }
+
+/**
+ * How a saved graph is opened: it is optimised already, and every rewriting would copy weights that are mapped now.
+ * @param options - those that it was saved with
+ * @returns options for {@link TowerSession.open}
+ */
+export function preparedOptions(options: Record<string, unknown>): Record<string, unknown> {
+  return { ...options, graphOptimizationLevel: 'disabled' };
+}
