@@ -5,6 +5,7 @@ import { VisionError, expectedButReceived, messageOf } from './errors.js';
 import { cosine } from './inference/postprocess.js';
 import { loadInput } from './input.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
+import { SharedWeights } from './models/prepared/shared-weights.js';
 import { resolveOptions, signalOption, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
 import { Hasher } from './pool/hasher.js';
 import { WorkerPool } from './pool/pool.js';
@@ -46,6 +47,7 @@ export class SemanticVision implements AsyncDisposable {
   readonly #options: ResolvedOptions;
   readonly #pool: WorkerPool;
   readonly #hasher: Hasher;
+  readonly #weights: SharedWeights;
   readonly #cache: VectorCache;
   readonly #clock = new StageClock();
   readonly #requests = new Set<Promise<unknown>>();
@@ -54,10 +56,17 @@ export class SemanticVision implements AsyncDisposable {
   #textsEmbedded = 0;
   #failed = 0;
 
-  private constructor(options: ResolvedOptions, model: LoadedModel, pool: WorkerPool, hasher: Hasher) {
+  private constructor(
+    options: ResolvedOptions,
+    model: LoadedModel,
+    pool: WorkerPool,
+    hasher: Hasher,
+    weights: SharedWeights,
+  ) {
     this.#options = options;
     this.#pool = pool;
     this.#hasher = hasher;
+    this.#weights = weights;
     this.#cache = new VectorCache(options.cacheMaxBytes);
     this.model = Object.freeze({
       id: model.id,
@@ -86,19 +95,26 @@ export class SemanticVision implements AsyncDisposable {
 
   static async #start(options: ResolvedOptions): Promise<SemanticVision> {
     const hasher = new Hasher();
+    let weights: SharedWeights | undefined;
     try {
       const model = await loadModel(options.model, hasher);
-      const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
+      const { workers, maxQueue, autoOrient, limitInputPixels, decode, signal } = options;
+      const session = sessionOptions(options);
+      weights = new SharedWeights(model, session, hasher, signal);
       const config = {
         visionModel: model.visionModel,
+        visionPrepared: await weights.prepare('image'),
         text: model.text,
         preprocess: model.preprocess,
-        sessionOptions: sessionOptions(options),
+        sessionOptions: session,
         decode: { autoOrient, limitInputPixels, decode },
       };
+      throwIfAborted(signal);
       const pool = await WorkerPool.start({ workers, maxQueue, config });
-      return new SemanticVision(options, model, pool, hasher);
+      await weights.opened('image', pool.shared);
+      return new SemanticVision(options, model, pool, hasher, weights);
     } catch (error) {
+      await weights?.close();
       await hasher.close();
       throw error;
     }
@@ -177,9 +193,14 @@ export class SemanticVision implements AsyncDisposable {
         throw new VisionError('INVALID_ARGUMENT', expectedButReceived('text', 'a string', given));
       }
       throwIfAborted(signal);
+      const prepared = await abortable(this.#weights.prepare('text'), signal);
       const start = () => {
-        const submission = this.#pool.submit({ kind: 'text', text }, priority, bounded);
-        return { ...submission, result: this.#counted(submission.result, () => this.#textsEmbedded++) };
+        const submission = this.#pool.submit({ kind: 'text', text, prepared }, priority, bounded);
+        const result = this.#counted(submission.result, ({ shared }) => {
+          this.#textsEmbedded++;
+          void this.#weights.opened('text', shared === true);
+        });
+        return { ...submission, result };
       };
       return {
         ...this.#embedding(await this.#cache.resolve(`text:${text}`, start, { priority, signal })),
@@ -273,6 +294,7 @@ export class SemanticVision implements AsyncDisposable {
       textsEmbedded: this.#textsEmbedded,
       failed: this.#failed,
       workerFailures: failures,
+      weights: this.#weights.stats(),
       cache: this.#cache.stats(),
       timings: this.#clock.timings(),
     };
@@ -300,6 +322,7 @@ export class SemanticVision implements AsyncDisposable {
     // A request may still be reading its file; only then does it reach the pool.
     await Promise.allSettled(this.#requests);
     await this.#pool.close();
+    await this.#weights.close();
     await this.#hasher.close();
   }
 

@@ -3,8 +3,9 @@ import { workerData } from 'node:worker_threads';
 import { VisionError, messageOf } from '../errors.js';
 import type { Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
+import { openTower, type OpenTower } from '../inference/open-tower.js';
 import { l2Normalize } from '../inference/postprocess.js';
-import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js';
+import { imageTensor, tokenTensor } from '../inference/session.js';
 import { TextEncoder } from '../inference/tokenizer.js';
 import { enterNative } from './exit-gate.js';
 import { reclaim } from './reclaim.js';
@@ -15,30 +16,37 @@ import type {
   ImageJob,
   Job,
   PixelsJob,
+  PreparedGraph,
   Task,
   TextJob,
   WorkerConfig,
 } from './protocol.js';
 
+interface OpenText {
+  tower: OpenTower;
+  encoder: TextEncoder;
+}
+
 const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode);
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 // Opened once and kept; a failed opening is kept as well, it would fail again.
-let vision: Promise<TowerSession> | undefined;
-let text: Promise<{ session: TowerSession; encoder: TextEncoder }> | undefined;
+let vision: Promise<OpenTower> | undefined;
+let text: Promise<OpenText> | undefined;
 
-function openVision(): Promise<TowerSession> {
-  return (vision ??= TowerSession.open(config.visionModel, 'pixel_values', config.sessionOptions));
+function openVision(): Promise<OpenTower> {
+  const { visionModel, visionPrepared, sessionOptions } = config;
+  return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions));
 }
 
-function openText(): Promise<{ session: TowerSession; encoder: TextEncoder }> {
-  const tower = config.text;
-  if (tower === undefined)
+function openText(prepared: PreparedGraph | undefined): Promise<OpenText> {
+  const files = config.text;
+  if (files === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
   return (text ??= Promise.all([
-    TowerSession.open(tower.model, 'input_ids', config.sessionOptions),
-    TextEncoder.open(tower),
-  ]).then(([session, encoder]) => ({ session, encoder })));
+    openTower(files.model, prepared, 'input_ids', config.sessionOptions),
+    TextEncoder.open(files),
+  ]).then(([tower, encoder]) => ({ tower, encoder })));
 }
 
 async function warm(): Promise<Done> {
@@ -51,12 +59,12 @@ async function warm(): Promise<Done> {
     bytesPerSample: 1,
     orientation: 1,
   });
-  const output = await (await openVision()).run(tensor);
-  return { ok: true, dimensions: output.length };
+  const { session, shared, dimensions } = await openVision();
+  return { ok: true, dimensions: dimensions ?? (await session.run(tensor)).length, shared };
 }
 
 async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
-  const session = await openVision();
+  const { session } = await openVision();
   // Before the work, when nothing of the image before is in use any more.
   await reclaim(lastImageBytes);
   lastImageBytes = nativeBytes(job);
@@ -89,8 +97,8 @@ function nativeBytes(job: ImageJob | PixelsJob): number {
 }
 
 async function embedText(job: TextJob): Promise<Embedded> {
-  const { session, encoder } = await openText();
-  const vector = l2Normalize(await session.run(tokenTensor(encoder.encode(job.text))));
+  const { tower, encoder } = await openText(job.prepared);
+  const vector = l2Normalize(await tower.session.run(tokenTensor(encoder.encode(job.text))));
   if (vector === undefined) {
     throw new VisionError(
       'TEXT_NOT_UNDERSTOOD',
@@ -98,13 +106,13 @@ async function embedText(job: TextJob): Promise<Embedded> {
         'or another model.',
     );
   }
-  return { ok: true, vector };
+  return { ok: true, vector, shared: tower.shared };
 }
 
 async function dispose(): Promise<Done> {
-  await (await vision)?.release();
-  await (await text)?.session.release();
-  return { ok: true, dimensions: 0 };
+  await (await vision)?.session.release();
+  await (await text)?.tower.session.release();
+  return { ok: true, dimensions: 0, shared: false };
 }
 
 function answer(job: Job): Promise<Embedded | Done> {
