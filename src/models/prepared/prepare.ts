@@ -27,7 +27,7 @@ export interface PrepareRequest {
   /** Where prepared graphs are kept. */
   directory?: string;
   /** Smaller graphs are left as they are. */
-  minBytes?: number;
+  minBytes?: number | undefined;
 }
 
 /** What came of it; without `graph`, the source is to be loaded as it is. */
@@ -64,7 +64,7 @@ export async function prepareGraph(request: PrepareRequest): Promise<Preparation
     if (bytes < minBytes) return without('skipped', `the graph is small: ${bytes} of at least ${minBytes} bytes`);
     return await findOrBuild(request, bytes);
   } catch (error) {
-    return without('failed', messageOf(error));
+    return without('failed', messageOf(error).trim());
   }
 }
 
@@ -103,7 +103,7 @@ async function buildInto(
   await removeLeftovers(root, name);
   const { bavail, bsize } = await statfs(root);
   const needed = Math.ceil(SPACE_FACTOR * bytes);
-  if (bavail * bsize < needed) throw new Error(`${root} has no ${needed} bytes to spare`);
+  if (bavail * bsize < needed) throw new Error(`the disk of ${root} has less than ${needed} bytes free`);
   const temporary = join(root, leftoverName(name, 'tmp'));
   try {
     await mkdir(temporary);
