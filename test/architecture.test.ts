@@ -68,6 +68,10 @@ function importsOf(file: string): Import[] {
   return found;
 }
 
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
 const imports = files.flatMap(importsOf);
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
@@ -87,6 +91,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [4, /^image\/(?!preprocess|binding)/],
   [5, /^image\/(preprocess|preprocess-config|binding)/],
   [6, /^inference\//],
+  [7, /^optimize\//],
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [9, /^(errors|types|options|abort|stats|package-root|file-lock|fs-native-extensions\.d)\.ts$/],
@@ -158,6 +163,8 @@ architecture('each package enters through its file, and all of them are dependen
     'fs-native-extensions': /^file-lock\.ts$/,
     'image-size': /^image\/header\.ts$/,
     'lru-cache': /^cache\.ts$/,
+    '@bufbuild/protobuf': /^optimize\/onnx\/proto\.ts$/,
+    'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
     piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
   };
@@ -168,8 +175,10 @@ architecture('each package enters through its file, and all of them are dependen
     assert.not(name in dependencies, `${name} is declared twice`);
   }
   const importers = new Map<string, Set<string>>();
-  for (const { from, to, local, typeOnly, dynamic } of imports) {
+  for (const { from, to: specifier, local, typeOnly, dynamic } of imports) {
     if (local) continue;
+    // A package may have several entries: '@scope/name/entry'.
+    const to = isBuiltin(specifier) ? specifier : packageOf(specifier);
     if (isBuiltin(to)) {
       assert.ok(to.startsWith('node:'), `${from} imports ${to} without node:`);
       continue;
