@@ -124,6 +124,13 @@ processes('an uncaught error while it builds ends the process as ever', async ()
   assert.match(stderr, /uncaught/);
 });
 
+processes('an inspector of the main program does not hold it up', async () => {
+  const directory = scratchFolder();
+  const inspected = "process.env.NODE_OPTIONS = '--no-warnings --inspect-brk=0';";
+  const { stdout } = await outcome(start(preparing(directory, 'console.log(outcome);', inspected)));
+  assert.is(stdout, 'built\n');
+});
+
 processes('a disk that fills up: nothing is left, and the reason is given', async () => {
   // A limit on the size of files stands for the disk; the graph needs three times as much. Windows has none.
   if (process.platform === 'win32') return;

@@ -9,6 +9,7 @@ import { latency } from './latency.js';
 import { search } from './search.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
+import { weights } from './weights.js';
 
 /** All trials. */
 export const TRIALS: readonly Trial[] = [
@@ -21,4 +22,5 @@ export const TRIALS: readonly Trial[] = [
   kernel,
   fileToTensor,
   search,
+  weights,
 ];
