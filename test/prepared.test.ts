@@ -248,6 +248,23 @@ cache('other options that matter, another source, another size: graphs of their 
   assert.is(readdirSync(root).length, 3);
 });
 
+cache('other weights outside of the file: a graph of its own', async () => {
+  const folder = scratchFolder();
+  const [path, weights] = [join(folder, 'model.onnx'), join(folder, 'model.onnx_data')];
+  cpSync(TINY_GRAPH, path);
+  const request = { ...tinyRequest(join(folder, 'prepared'), hasher), path };
+  writeFileSync(weights, 'one');
+  assert.is((await prepare(request)).outcome, 'built');
+  assert.is((await prepare(request)).outcome, 'found');
+  writeFileSync(weights, 'two');
+  utimesSync(weights, 1000, 1000);
+  assert.is((await prepare(request)).outcome, 'built');
+  writeFileSync(join(folder, 'model.onnx_data_1'), 'more');
+  assert.is((await prepare(request)).outcome, 'built');
+  const { reason } = await prepare({ ...request, minBytes: 2_000_000 });
+  assert.match(reason!, /1479020 of/);
+});
+
 cache('leftovers of a killed build of the same graph go with the next build', async () => {
   const root = scratchFolder();
   const own = join(root, `${name}.0123456789ab.tmp`);
@@ -327,9 +344,9 @@ without('giving up ends the build at once and leaves nothing', async () => {
   const controller = new AbortController();
   const preparing = prepare({ ...tinyRequest(directory, hasher), signal: controller.signal });
   await until(() => readdirSync(directory).some((entry) => entry.endsWith('.tmp')), 'the build');
-  controller.abort();
-  const { outcome } = await preparing;
-  assert.is(outcome, 'failed');
+  controller.abort(new Error('enough'));
+  const { outcome, reason } = await preparing;
+  assert.equal([outcome, reason], ['failed', 'enough']);
   assert.equal(readdirSync(directory), []);
   assert.is((await prepare(tinyRequest(directory, hasher))).outcome, 'built');
 });

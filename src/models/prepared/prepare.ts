@@ -15,7 +15,7 @@ import { preparedDirectory } from './settings.js';
 export interface PrepareRequest {
   /** The ONNX file; weights outside of it lie beside it, in files whose names begin with its name. */
   path: string;
-  /** Names its content: a hash over the file and its weights. */
+  /** Names its content: a hash over the file. Weights outside are told apart by size and time as well. */
   source: string;
   /** Shape of its input. */
   probe: Probe;
@@ -60,17 +60,21 @@ export async function prepareGraph(request: PrepareRequest): Promise<Preparation
   try {
     const reason = whyNotPreparable(sessionOptions);
     if (reason !== undefined) return without('skipped', reason);
-    const bytes = await sizeOf(path);
+    const { bytes, outside } = await measure(path);
     if (bytes < minBytes) return without('skipped', `the graph is small: ${bytes} of at least ${minBytes} bytes`);
-    return await findOrBuild(request, bytes);
+    return await findOrBuild(request, bytes, outside);
   } catch (error) {
     return without('failed', messageOf(error).trim());
   }
 }
 
-async function findOrBuild(request: PrepareRequest, bytes: number): Promise<Preparation> {
+async function findOrBuild(
+  request: PrepareRequest,
+  bytes: number,
+  outside: string[],
+): Promise<Preparation> {
   const { source, sessionOptions, probe, hasher, directory: root = preparedDirectory() } = request;
-  const key = keyParts(source, sessionOptions, probe);
+  const key = keyParts([source, ...outside].join(' '), sessionOptions, probe);
   const name = keyOf(key);
   const find = async (): Promise<Preparation | undefined> => {
     const proof = await checkRecord(join(root, name), key, hasher);
@@ -81,7 +85,7 @@ async function findOrBuild(request: PrepareRequest, bytes: number): Promise<Prep
   await mkdir(root, { recursive: true });
   const patience = AbortSignal.timeout(PATIENCE_MS);
   const signal = request.signal === undefined ? patience : AbortSignal.any([request.signal, patience]);
-  return withLock(join(root, `${name}.lock`), POLL_MS, signal, async () => {
+  const building = withLock(join(root, `${name}.lock`), POLL_MS, signal, async () => {
     // Whoever had the lock before may have built it.
     const meanwhile = await find();
     if (meanwhile !== undefined) return meanwhile;
@@ -89,6 +93,9 @@ async function findOrBuild(request: PrepareRequest, bytes: number): Promise<Prep
     // What could not be removed now is removed after the next build.
     await prune(root).catch(() => undefined);
     return using(root, name, { probe, proof }, 'built');
+  });
+  return building.catch((error: unknown) => {
+    throw signal.aborted ? signal.reason : error;
   });
 }
 
@@ -146,8 +153,16 @@ function without(outcome: 'skipped' | 'failed', reason: string): Preparation {
   return { graph: undefined, outcome, reason, discard: () => Promise.resolve(), release: () => undefined };
 }
 
-async function sizeOf(path: string): Promise<number> {
-  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(basename(path)));
-  const sizes = names.map(async (name) => (await stat(join(dirname(path), name))).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+// The hub's names for weights outside: vision_model.onnx_data, vision_model.onnx_data_1, ...
+async function measure(path: string): Promise<{ bytes: number; outside: string[] }> {
+  const [folder, file] = [dirname(path), basename(path)];
+  const names = (await readdir(folder)).filter((name) => name.startsWith(file) && name !== file).sort();
+  let bytes = (await stat(path)).size;
+  const outside: string[] = [];
+  for (const name of names) {
+    const { size, mtimeMs } = await stat(join(folder, name));
+    bytes += size;
+    outside.push(`${name}:${size}:${mtimeMs}`);
+  }
+  return { bytes, outside };
 }

@@ -11,8 +11,8 @@ const MAX_IDLE_MS = 30 * 24 * 60 * 60_000;
 const MAX_ENTRIES = 8;
 const MAX_BYTES = 16 * 2 ** 30;
 
-/** A folder of a graph, or what a killed build or removal left. */
-export const ENTRY = /^[0-9a-f]{32}$/;
+const ENTRY = /^[0-9a-f]{32}$/;
+// What a killed build or removal left.
 const LEFTOVER = /^([0-9a-f]{32})\.[0-9a-f]{12}\.(tmp|old)$/;
 
 /**
