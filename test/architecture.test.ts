@@ -166,6 +166,7 @@ architecture('each package enters through its file, and all of them are dependen
     '@bufbuild/protobuf': /^optimize\/onnx\/proto\.ts$/,
     'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
+    'fs-native-extensions': /^models\/hub\/lock\.ts$/,
     piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
   };
   const { dependencies, peerDependencies, peerDependenciesMeta } = manifest;
