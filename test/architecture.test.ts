@@ -94,7 +94,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [7, /^optimize\//],
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
-  [9, /^(errors|types|options|abort|stats|package-root|file-lock|fs-native-extensions\.d)\.ts$/],
+  [9, /^(errors|types|options|abort|stats|package-root)\.ts$/],
 ];
 
 function stageOf(file: string): number {
@@ -160,7 +160,6 @@ architecture('each package enters through its file, and all of them are dependen
     'onnxruntime-node': /^inference\/session\.ts$/,
     'hnswlib-node': /^index\/[^/]+\.ts$/,
     '@huggingface/tokenizers': /^inference\/tokenizer\.ts$/,
-    'fs-native-extensions': /^file-lock\.ts$/,
     'image-size': /^image\/header\.ts$/,
     'lru-cache': /^cache\.ts$/,
     '@bufbuild/protobuf': /^optimize\/onnx\/proto\.ts$/,

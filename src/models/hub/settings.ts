@@ -33,7 +33,7 @@ export function hubSettings(
   options: { cacheDir?: string; localFilesOnly?: boolean },
   env: Environment = process.env,
 ): HubSettings {
-  const home = expanded(env, 'HF_HOME') ?? join(cacheHome(env), 'huggingface');
+  const home = huggingFaceHome(env);
   const cache = options.cacheDir ?? expanded(env, 'HF_HUB_CACHE') ?? expanded(env, 'HUGGINGFACE_HUB_CACHE');
   return {
     endpoint: endpointOf(env),
@@ -43,8 +43,13 @@ export function hubSettings(
   };
 }
 
-function cacheHome(env: Environment): string {
-  return expanded(env, 'XDG_CACHE_HOME') ?? join(homedir(), '.cache');
+/**
+ * @param env - the variables
+ * @returns `HF_HOME`, else `$XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`
+ */
+export function huggingFaceHome(env: Environment): string {
+  const caches = expanded(env, 'XDG_CACHE_HOME') ?? join(homedir(), '.cache');
+  return expanded(env, 'HF_HOME') ?? join(caches, 'huggingface');
 }
 
 function endpointOf(env: Environment): string {
@@ -80,8 +85,13 @@ function value(env: Environment, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name];
 }
 
-// Python expands ~ and variables in these paths, so a shared cache is only found by doing the same.
-function expanded(env: Environment, name: string): string | undefined {
+/**
+ * A variable that holds a path. Python expands ~ and variables in it, so a shared cache is only found by doing the same.
+ * @param env - the variables
+ * @param name - of the variable
+ * @returns the path; undefined when it is not set, or empty
+ */
+export function expanded(env: Environment, name: string): string | undefined {
   return value(env, name)
     ?.replace(/^~(?=$|[/\\])/, homedir())
     .replace(/\$(?:(\w+)|\{([^}]*)\})/g, (text, bare?: string, braced?: string) => env[bare ?? braced ?? ''] ?? text);

@@ -2,7 +2,7 @@
 import { mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../errors.js';
-import { withLock } from '../../file-lock.js';
+import { withLock } from '../hub/lock.js';
 import type { Hasher } from '../../pool/hasher.js';
 import type { PreparedGraph, Probe } from '../../pool/protocol.js';
 import { build } from './build.js';
@@ -82,7 +82,6 @@ async function findOrBuild(
   };
   const found = await find();
   if (found !== undefined) return found;
-  await mkdir(root, { recursive: true });
   const patience = AbortSignal.timeout(PATIENCE_MS);
   const signal = request.signal === undefined ? patience : AbortSignal.any([request.signal, patience]);
   const building = withLock(join(root, `${name}.lock`), POLL_MS, signal, async () => {
