@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { DownloadProgress } from '../dist/esm/models/hub/progress.js';
+import type { DownloadProgress } from '../dist/esm/types.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
 import { refused, settles, until } from './helpers/assertions.js';
 import { Client, REPO, holds, large, small } from './helpers/hub-client.js';

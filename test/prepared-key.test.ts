@@ -1,7 +1,6 @@
-// What a prepared graph depends on, where it is kept, and which ones go when there are too many.
+// What a prepared graph depends on, and which ones go when there are too many.
 import { mkdirSync, mkdtempSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,7 +8,6 @@ import { cpuType } from '../dist/esm/models/prepared/cpu.js';
 import { canonical, keyOf, keyParts, whyNotPreparable } from '../dist/esm/models/prepared/key.js';
 import { IN_USE_MS, prune } from '../dist/esm/models/prepared/prune.js';
 import { runtimeVersion } from '../dist/esm/models/prepared/runtime.js';
-import { preparedDirectory } from '../dist/esm/models/prepared/settings.js';
 import { scratchFolder } from './helpers/prepared.js';
 
 const PROBE = { input: 'pixel_values', height: 2, width: 3 } as const;
@@ -85,20 +83,6 @@ keys('a type of CPU is what its cores can do, not how fast or how many they are'
 });
 
 keys.run();
-
-const place = suite('where prepared graphs are kept');
-
-place('as the Hugging Face libraries decide', () => {
-  const below = (path: string) => join(resolve(path), 'semantic-vision', 'prepared');
-  assert.is(preparedDirectory({}), below(join(homedir(), '.cache/huggingface/assets')));
-  assert.is(preparedDirectory({ XDG_CACHE_HOME: '/x' }), below('/x/huggingface/assets'));
-  assert.is(preparedDirectory({ HF_HOME: '/h', XDG_CACHE_HOME: '/x' }), below('/h/assets'));
-  assert.is(preparedDirectory({ HF_ASSETS_CACHE: '/a', HF_HOME: '/h' }), below('/a'));
-  assert.is(preparedDirectory({ HF_ASSETS_CACHE: '', HF_HOME: '~/h' }), below(join(homedir(), 'h/assets')));
-  assert.is(preparedDirectory({ HF_HOME: '$BASE/${SUB}', BASE: '/b', SUB: 's' }), below('/b/s/assets'));
-});
-
-place.run();
 
 const pruning = suite('too many prepared graphs');
 

@@ -74,7 +74,8 @@ async function outputs(
   const { session, shared } = await openTower(path, prepared, input, options);
   assert.is(shared, prepared !== undefined);
   const vectors: Float32Array[] = [];
-  for (const tensor of tensors) vectors.push(await session.run(tensor as Parameters<typeof session.run>[0]));
+  for (const tensor of tensors)
+    vectors.push(...(await session.run(tensor as Parameters<typeof session.run>[0])));
   await session.release();
   return vectors;
 }
@@ -97,8 +98,8 @@ const towers: [string, string, PrepareRequest['probe'], object[]][] = [
   [
     'the bundled text tower',
     join(ROOT, 'models/bundled/text_model.onnx'),
-    { input: 'input_ids', length: 8 },
-    [[1, 2, 3], [250], Array.from({ length: 40 }, (_, i) => i * 5)].map(tokenTensor),
+    { input: 'input_ids' },
+    [[1, 2, 3], [250], Array.from({ length: 40 }, (_, i) => i * 5)].map((ids) => tokenTensor([ids])),
   ],
 ];
 for (const [title, path, probe, tensors] of towers) {
@@ -128,7 +129,7 @@ identical('a graph that computes something else, or is gone, is not used: the so
   for (const prepared of wrong) {
     const { session, shared } = await openTower(TINY_GRAPH, prepared, 'pixel_values', SESSION_OPTIONS);
     assert.is(shared, false);
-    sameBits(await session.run(images(64)[0]!), expected[0]!);
+    sameBits((await session.run(images(64)[0]!))[0]!, expected[0]!);
     await session.release();
   }
 });
@@ -248,21 +249,21 @@ cache('other options that matter, another source, another size: graphs of their 
   assert.is(readdirSync(root).length, 3);
 });
 
-cache('other weights outside of the file: a graph of its own', async () => {
+cache('a source that nobody has named is named by its bytes, and by those outside of it', async () => {
   const folder = scratchFolder();
   const [path, weights] = [join(folder, 'model.onnx'), join(folder, 'model.onnx_data')];
   cpSync(TINY_GRAPH, path);
-  const request = { ...tinyRequest(join(folder, 'prepared'), hasher), path };
   writeFileSync(weights, 'one');
+  const directory = join(folder, 'prepared');
+  const request = { ...tinyRequest(directory, hasher), path, outside: [weights], source: undefined };
   assert.is((await prepare(request)).outcome, 'built');
   assert.is((await prepare(request)).outcome, 'found');
   writeFileSync(weights, 'two');
-  utimesSync(weights, 1000, 1000);
   assert.is((await prepare(request)).outcome, 'built');
-  writeFileSync(join(folder, 'model.onnx_data_1'), 'more');
-  assert.is((await prepare(request)).outcome, 'built');
+  assert.is(readdirSync(directory).length, 2);
   const { reason } = await prepare({ ...request, minBytes: 2_000_000 });
-  assert.match(reason!, /1479020 of/);
+  assert.match(reason!, /1479016 of/);
+  assert.is((await prepare({ ...request, outside: [join(folder, 'none')] })).outcome, 'failed');
 });
 
 cache('leftovers of a killed build of the same graph go with the next build', async () => {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SemanticVision } from '../dist/esm/index.js';
-import type { LoadedModel } from '../dist/esm/models/load-model.js';
 import { loadModel } from '../dist/esm/models/load-model.js';
+import { resolveModelRequest } from '../dist/esm/models/model-options.js';
 import { prepareGraph } from '../dist/esm/models/prepared/prepare.js';
 import { SharedWeights } from '../dist/esm/models/prepared/shared-weights.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
@@ -23,10 +23,7 @@ const shared = suite('shared weights');
 
 shared('a worker that dies is replaced by one that maps the same weights', async () => {
   const vision = await SemanticVision.create({ model, workers: 2, intraOpNumThreads: 1 });
-  assert.equal(vision.stats().weights, {
-    image: { shared: true },
-    text: { shared: false, reason: 'the model has no text tower' },
-  });
+  assert.equal(vision.stats().weights.image, { shared: true });
   const before = await vision.embedImage(photo('two-dogs'));
   for (let round = 0; round < 3; round++) {
     await until(() => liveThreads().length === 2, 'two workers');
@@ -68,8 +65,8 @@ shared('the bundled model is too small to be prepared, and says so', async () =>
 });
 
 shared('both towers of a model, over the pool: the same vectors as without', async () => {
-  const loaded: LoadedModel = await loadModel('bundled', hasher);
-  const { visionModel, text, preprocess } = loaded;
+  const { found, text, preprocess } = await loadModel(resolveModelRequest({}), hasher);
+  const visionModel = found.vision.path;
   const directory = scratchFolder();
   const request = { ...tinyRequest(directory, hasher), sessionOptions: SESSION_OPTIONS };
   const { height, width } = preprocess.cropSize;
@@ -84,7 +81,7 @@ shared('both towers of a model, over the pool: the same vectors as without', asy
       ...request,
       path: text!.model,
       source: 'text',
-      probe: { input: 'input_ids', length: text!.maxLength },
+      probe: { input: 'input_ids' },
     }),
   ];
   const decode = { autoOrient: true, limitInputPixels: 1e6, decode: 'exact' as const };
@@ -116,8 +113,8 @@ shared('both towers of a model, over the pool: the same vectors as without', asy
 });
 
 shared('a tower that a worker refused is reported once and removed', async () => {
-  const loaded = await loadModel(model, hasher);
-  const weights = new SharedWeights(loaded, SESSION_OPTIONS, hasher, undefined);
+  const loaded = await loadModel(resolveModelRequest({ model }), hasher);
+  const weights = new SharedWeights(loaded, SESSION_OPTIONS, hasher, {});
   const [one, two] = await Promise.all([weights.prepare('image'), weights.prepare('image')]);
   assert.is(one, two);
   assert.is(await weights.prepare('text'), undefined);

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import type { Probe } from '../pool/protocol.js';
 import { imageTensor, tokenTensor, type TowerSession } from './session.js';
 
+// Every text tower has at least as many positions.
+const TOKENS = 8;
+
 /**
  * Runs a tower on the probe. The input is noise, so that every weight has its part in every number that comes out.
  * @param session - the tower
@@ -14,15 +17,16 @@ export async function prove(
   session: TowerSession,
   probe: Probe,
 ): Promise<{ dimensions: number; proof: string }> {
-  const output = await session.run(tensorOf(probe));
+  const [output] = (await session.run(tensorOf(probe, session.fixedLength))) as [Float32Array];
   const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength);
   return { dimensions: output.length, proof: createHash('sha256').update(bytes).digest('hex') };
 }
 
-function tensorOf(probe: Probe) {
+function tensorOf(probe: Probe, fixedLength: number | undefined) {
   if (probe.input === 'input_ids') {
     // Every vocabulary has this many tokens.
-    return tokenTensor(Array.from({ length: probe.length }, (_, position) => (position * 7) % 97));
+    const length = fixedLength ?? TOKENS;
+    return tokenTensor([Array.from({ length }, (_, position) => (position * 7) % 97)]);
   }
   const pixels = new Float32Array(3 * probe.height * probe.width);
   // Numerical Recipes' generator: the same on every machine.

@@ -10,9 +10,9 @@ export interface WorkerConfig {
   /** Path of the image tower. */
   visionModel: string;
   /** Its prepared form, if there is one. */
-  visionPrepared: PreparedGraph | undefined;
+  visionPrepared?: PreparedGraph | undefined;
   /** The text tower, if the model has one; opened on the first text. */
-  text: TextTower | undefined;
+  text: TextFiles | undefined;
   /** How images become tensors. */
   preprocess: Preprocessing;
   /** Options of every session, complete. */
@@ -33,20 +33,34 @@ export interface PreparedGraph {
   proof: string;
 }
 
-/** Shape of a fixed input: pixels of an image, or tokens of a text. */
-export type Probe =
-  { input: 'pixel_values'; height: number; width: number } | { input: 'input_ids'; length: number };
+/** A fixed input: noise of that shape, or a few tokens. */
+export type Probe = { input: 'pixel_values'; height: number; width: number } | { input: 'input_ids' };
 
-/** Files and limits of the text tower. */
-export interface TextTower {
+/** How many texts share a run, and so how many a job best holds; decisions/0009 has the measurement. */
+export const TEXT_BATCH = 4;
+
+/** Files of the text tower. */
+export interface TextFiles {
   /** Path of the ONNX file. */
   model: string;
+  /** Path of `config.json`. */
+  config: string;
   /** Path of `tokenizer.json`. */
   tokenizer: string;
   /** Path of `tokenizer_config.json`. */
   tokenizerConfig: string;
+  /** Whether several texts may share a run. Never with quantised weights: a vector would depend on its neighbours. */
+  batch: boolean;
+}
+
+/** A text tower with what its files say; only workers read them, since a tokenizer may have 30 MB. */
+export interface TextTower extends Omit<TextFiles, 'config'> {
   /** Most tokens. */
   maxLength: number;
+  /** What is done to a text before its tokenizer, see {@link canonicalize}. */
+  canonicalization: 'none' | 'lowercase' | 'siglip';
+  /** The token that fills texts up to `maxLength` on their right; undefined: they are not filled. */
+  padId: number | undefined;
 }
 
 /** Encoded bytes, with what the header said. */
@@ -70,7 +84,15 @@ export interface TextJob {
   kind: 'text';
   text: string;
   /** Prepared form of the tower, if there is one; the first job's is the one that is opened. */
-  prepared: PreparedGraph | undefined;
+  prepared?: PreparedGraph | undefined;
+}
+
+/** Several texts, one after the other or {@link TEXT_BATCH} in a run; one that fails does not harm the others. */
+export interface TextsJob {
+  kind: 'texts';
+  texts: readonly string[];
+  /** As in {@link TextJob}. */
+  prepared?: PreparedGraph | undefined;
 }
 
 /** Opens the image session and runs it once. */
@@ -84,7 +106,7 @@ export interface DisposeJob {
 }
 
 /** Everything that can be asked of a worker. */
-export type Job = ImageJob | PixelsJob | TextJob | WarmJob | DisposeJob;
+export type Job = ImageJob | PixelsJob | TextJob | TextsJob | WarmJob | DisposeJob;
 
 /** What a worker is handed. */
 export interface Task {
@@ -116,6 +138,17 @@ export interface Embedded {
   shared?: boolean;
 }
 
+/** Answer to {@link TextsJob}. */
+export interface TextsEmbedded {
+  ok: true;
+  /** One row of `dimensions` values a text; zeros where it failed. */
+  vectors: Float32Array;
+  /** The texts that have no embedding, by their place in the job. */
+  failures: (Failure & { index: number })[];
+  /** Whether the text tower's weights are those of its prepared form. */
+  shared: boolean;
+}
+
 /** Answer to {@link WarmJob} and {@link DisposeJob}. */
 export interface Done {
   ok: true;
@@ -125,4 +158,5 @@ export interface Done {
 }
 
 /** The answer that belongs to a job. */
-export type ReplyTo<J extends Job> = (J extends WarmJob | DisposeJob ? Done : Embedded) | Failure;
+export type ReplyTo<J extends Job> =
+  (J extends WarmJob | DisposeJob ? Done : J extends TextsJob ? TextsEmbedded : Embedded) | Failure;

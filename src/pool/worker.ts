@@ -5,8 +5,9 @@ import type { Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
 import { openTower, type OpenTower } from '../inference/open-tower.js';
 import { l2Normalize } from '../inference/postprocess.js';
-import { imageTensor, tokenTensor } from '../inference/session.js';
-import { TextEncoder } from '../inference/tokenizer.js';
+import { imageTensor } from '../inference/session.js';
+import { TextEmbedder } from '../inference/text-embedder.js';
+import { readTextTower } from '../inference/text-settings.js';
 import { enterNative } from './exit-gate.js';
 import { reclaim } from './reclaim.js';
 import type {
@@ -19,34 +20,34 @@ import type {
   PreparedGraph,
   Task,
   TextJob,
+  TextsEmbedded,
+  TextsJob,
   WorkerConfig,
 } from './protocol.js';
 
-interface OpenText {
-  tower: OpenTower;
-  encoder: TextEncoder;
-}
+const NO_WORD_KNOWN =
+  'The model knows no word of the text, so it has no embedding. Use plain English nouns with the bundled model, or ' +
+  'another model.';
 
 const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode);
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 // Opened once and kept; a failed opening is kept as well, it would fail again.
 let vision: Promise<OpenTower> | undefined;
-let text: Promise<OpenText> | undefined;
+let text: Promise<TextEmbedder> | undefined;
 
 function openVision(): Promise<OpenTower> {
   const { visionModel, visionPrepared, sessionOptions } = config;
   return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions));
 }
 
-function openText(prepared: PreparedGraph | undefined): Promise<OpenText> {
-  const files = config.text;
-  if (files === undefined)
+function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
+  if (config.text === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
-  return (text ??= Promise.all([
-    openTower(files.model, prepared, 'input_ids', config.sessionOptions),
-    TextEncoder.open(files),
-  ]).then(([tower, encoder]) => ({ tower, encoder })));
+  const files = config.text;
+  return (text ??= readTextTower(files).then((tower) =>
+    TextEmbedder.open(tower, config.sessionOptions, prepared),
+  ));
 }
 
 async function warm(): Promise<Done> {
@@ -60,7 +61,9 @@ async function warm(): Promise<Done> {
     orientation: 1,
   });
   const { session, shared, dimensions } = await openVision();
-  return { ok: true, dimensions: dimensions ?? (await session.run(tensor)).length, shared };
+  if (dimensions !== undefined) return { ok: true, dimensions, shared };
+  const [output] = await session.run(tensor);
+  return { ok: true, dimensions: output?.length ?? 0, shared };
 }
 
 async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
@@ -73,7 +76,8 @@ async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
   const decoded = performance.now();
   preprocessor.write(pixels);
   const written = performance.now();
-  const vector = l2Normalize(await session.run(tensor));
+  const [output] = await session.run(tensor);
+  const vector = l2Normalize(output as Float32Array);
   if (vector === undefined) {
     throw new VisionError('MODEL_INVALID', 'The model answered with a vector that is zero or not finite.');
   }
@@ -97,25 +101,34 @@ function nativeBytes(job: ImageJob | PixelsJob): number {
 }
 
 async function embedText(job: TextJob): Promise<Embedded> {
-  const { tower, encoder } = await openText(job.prepared);
-  const vector = l2Normalize(await tower.session.run(tokenTensor(encoder.encode(job.text))));
-  if (vector === undefined) {
-    throw new VisionError(
-      'TEXT_NOT_UNDERSTOOD',
-      'The model knows no word of the text, so it has no embedding. Use plain English nouns with the bundled model, ' +
-        'or another model.',
-    );
-  }
-  return { ok: true, vector, shared: tower.shared };
+  const { text, prepared } = job;
+  const { vectors, failures, shared } = await embedTexts({ kind: 'texts', texts: [text], prepared });
+  const [failure] = failures;
+  if (failure !== undefined) throw new VisionError(failure.code, failure.message);
+  return { ok: true, vector: vectors, shared };
+}
+
+async function embedTexts({ texts, prepared }: TextsJob): Promise<TextsEmbedded> {
+  const embedder = await openText(prepared);
+  const outputs = await embedder.embed(texts);
+  const dimensions = outputs[0]?.length ?? 0;
+  const vectors = new Float32Array(outputs.length * dimensions);
+  const failures: TextsEmbedded['failures'] = [];
+  outputs.forEach((output, index) => {
+    const vector = l2Normalize(output);
+    if (vector !== undefined) vectors.set(vector, index * dimensions);
+    else failures.push({ ok: false, index, code: 'TEXT_NOT_UNDERSTOOD', message: NO_WORD_KNOWN });
+  });
+  return { ok: true, vectors, failures, shared: embedder.shared };
 }
 
 async function dispose(): Promise<Done> {
   await (await vision)?.session.release();
-  await (await text)?.tower.session.release();
+  await (await text)?.release();
   return { ok: true, dimensions: 0, shared: false };
 }
 
-function answer(job: Job): Promise<Embedded | Done> {
+function answer(job: Job): Promise<Embedded | TextsEmbedded | Done> {
   switch (job.kind) {
     case 'warm':
       return warm();
@@ -124,6 +137,8 @@ function answer(job: Job): Promise<Embedded | Done> {
       return embedImage(job);
     case 'text':
       return embedText(job);
+    case 'texts':
+      return embedTexts(job);
     case 'dispose':
       return dispose();
   }
@@ -136,7 +151,10 @@ function answer(job: Job): Promise<Embedded | Done> {
  * @param task.slot - its flag at the exit gate
  * @returns the result, or a failure as data: it never rejects
  */
-export default async function handle({ job, slot }: Task): Promise<Embedded | Done | Failure> {
+export default async function handle({
+  job,
+  slot,
+}: Task): Promise<Embedded | TextsEmbedded | Done | Failure> {
   try {
     return await enterNative(config.gate, slot, () => answer(job));
   } catch (error) {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import type { DownloadProgress } from '../../dist/esm/models/hub/progress.js';
+import type { DownloadProgress } from '../../dist/esm/types.js';
 import type { HubSettings } from '../../dist/esm/models/hub/settings.js';
 import { fetchSnapshot, type HubFile, type HubSnapshot } from '../../dist/esm/models/hub/snapshot.js';
 import { TIMING, type Timing } from '../../dist/esm/models/hub/timing.js';
@@ -104,6 +104,7 @@ export class Client {
         settings: {
           endpoint: this.#server.endpoint,
           cacheDirectory: this.directory,
+          assetsDirectory: this.directory,
           token: undefined,
           offline: false,
           ...settings,

@@ -15,7 +15,13 @@ export interface Errand {
 
 const { endpoint, cacheDirectory, repo, revision, files } = JSON.parse(process.argv[2] ?? '') as Errand;
 const hasher = new Hasher();
-const settings = { endpoint, cacheDirectory, token: undefined, offline: false };
+const settings = {
+  endpoint,
+  cacheDirectory,
+  assetsDirectory: cacheDirectory,
+  token: undefined,
+  offline: false,
+};
 try {
   const timing = { ...TIMING, lockPoll: 5 };
   const snapshot = await fetchSnapshot({ repo, revision, files, settings, hasher }, timing);

@@ -79,8 +79,6 @@ export class HubServer {
   before: ((seen: Seen) => Promise<void> | void) | undefined;
 
   readonly #repos = new Map<string, Repository>();
-  /** By SHA-256. */
-  readonly #large = new Map<string, ServedFile>();
   readonly #sockets = new Set<Socket>();
   readonly #hub: Server;
   readonly #cdn: Server;
@@ -137,7 +135,6 @@ export class HubServer {
     const hash = createHash('sha1').update(`${repo} ${branch} ${known.commits.size}`).digest('hex');
     known.commits.set(hash, new Map(Object.entries(files)));
     known.refs.set(branch, hash);
-    for (const file of Object.values(files)) if (file.lfs) this.#large.set(sha256(file.content), file);
     this.#repos.set(repo, known);
     return hash;
   }
@@ -167,8 +164,7 @@ export class HubServer {
       response.writeHead(fault.status, fault.headers).end(method === 'HEAD' ? undefined : 'broken');
       return;
     }
-    if (at === 'cdn')
-      this.#serve(this.#large.get(url.slice(1).split('?')[0] ?? ''), request, response, fault);
+    if (at === 'cdn') this.#serve(this.#findBySha(url), request, response, fault);
     else this.#resolve(url, request, response, fault);
   }
 
@@ -222,6 +218,14 @@ export class HubServer {
     if (fault !== undefined) this.faults.unshift(fault);
   }
 
+  #findBySha(url: string): ServedFile | undefined {
+    const hash = url.slice(1).split('?')[0];
+    const files = [...this.#repos.values()].flatMap(({ commits }) =>
+      [...commits.values()].flatMap((each) => [...each.values()]),
+    );
+    return files.find(({ content, lfs }) => lfs && sha256(content) === hash);
+  }
+
   #serve(
     file: ServedFile | undefined,
     request: IncomingMessage,
@@ -246,19 +250,21 @@ export class HubServer {
       const longer = Buffer.concat([content, Buffer.alloc(Math.max(0, fault.by), 7)]);
       content = longer.subarray(0, Math.max(0, file.content.length + fault.by));
     }
-    let start =
+    const [, from = 0, to = Infinity] =
       fault?.kind === 'whole' || !this.ranges
-        ? 0
-        : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        ? []
+        : (/^bytes=(\d+)-(\d+)?$/.exec(request.headers.range ?? '') ?? []);
+    let start = Number(from);
+    const partial = start > 0 || Number.isFinite(Number(to));
     if (fault?.kind === 'shifted' && start > 0) start = Math.max(0, start - fault.by);
     if (start > 0 && start >= content.length) {
       response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
       return;
     }
-    const body = content.subarray(start);
-    const range =
-      start > 0 ? { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` } : {};
-    response.writeHead(start > 0 ? 206 : 200, { 'content-length': String(body.length), ...range });
+    const body = content.subarray(start, Number(to) + 1);
+    const end = start + body.length - 1;
+    const range = partial ? { 'content-range': `bytes ${start}-${end}/${content.length}` } : {};
+    response.writeHead(partial ? 206 : 200, { 'content-length': String(body.length), ...range });
     // A body that is sent whole but never ended would hold up the next request on its connection.
     if ((fault?.kind !== 'cut' && fault?.kind !== 'stall') || fault.at >= content.length) {
       response.end(body);

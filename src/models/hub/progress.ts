@@ -1,18 +1,6 @@
 // Tells how far a download is: not for every piece that arrives, but always at the end.
 
-/** How far a request is. Bytes that an earlier, interrupted download left behind count as there. */
-export interface DownloadProgress {
-  /** The file that is being downloaded. */
-  file: string;
-  /** Bytes of it so far; falls back to 0 where the server makes it start anew. */
-  fileBytes: number;
-  /** Its size; undefined where the hub does not say it. */
-  fileTotal: number | undefined;
-  /** Bytes of all files that had to be downloaded, so far. */
-  bytes: number;
-  /** Their sizes together; undefined where the hub does not say all of them. */
-  total: number | undefined;
-}
+import type { DownloadProgress } from '../../types.js';
 
 /** Counts, and reports at most once in an interval. */
 export class Progress {

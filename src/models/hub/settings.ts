@@ -12,6 +12,8 @@ export interface HubSettings {
   token: string | undefined;
   /** Absolute path of the folder that holds `models--ORG--NAME`. */
   cacheDirectory: string;
+  /** Absolute path of the folder for what this library derives from models. */
+  assetsDirectory: string;
   /** No request at all: what is not in the cache is an error. */
   offline: boolean;
 }
@@ -23,33 +25,33 @@ const DEFAULT_ENDPOINT = 'https://huggingface.co';
 /**
  * Reads the settings. Variables: `HF_ENDPOINT`; `HF_TOKEN`, else the file `HF_TOKEN_PATH` or `$HF_HOME/token`;
  * `HF_HUB_CACHE` (or `HUGGINGFACE_HUB_CACHE`), else `$HF_HOME/hub`, else `$XDG_CACHE_HOME/huggingface/hub`, else
- * `~/.cache/huggingface/hub`; `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`).
+ * `~/.cache/huggingface/hub`; `HF_ASSETS_CACHE`, else `$HF_HOME/assets`; `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`).
  * @param options - override the variables
  * @param env - the variables
  * @returns the settings
  * @throws `INVALID_OPTION` for an endpoint that is no http(s) URL or a token that cannot be sent
  */
 export function hubSettings(
-  options: { cacheDir?: string; localFilesOnly?: boolean },
+  options: { cacheDir?: string | undefined; localFilesOnly?: boolean | undefined },
   env: Environment = process.env,
 ): HubSettings {
-  const home = huggingFaceHome(env);
+  const home = expanded(env, 'HF_HOME') ?? join(cacheHome(env), 'huggingface');
   const cache = options.cacheDir ?? expanded(env, 'HF_HUB_CACHE') ?? expanded(env, 'HUGGINGFACE_HUB_CACHE');
   return {
     endpoint: endpointOf(env),
     token: tokenOf(env, home),
     cacheDirectory: resolve(cache ?? join(home, 'hub')),
+    // Whoever says where models go has what is made of them in the same place.
+    assetsDirectory: resolve(
+      options.cacheDir ?? expanded(env, 'HF_ASSETS_CACHE') ?? join(home, 'assets'),
+      'semantic-vision',
+    ),
     offline: options.localFilesOnly === true || isTrue(value(env, 'HF_HUB_OFFLINE') ?? env.TRANSFORMERS_OFFLINE),
   };
 }
 
-/**
- * @param env - the variables
- * @returns `HF_HOME`, else `$XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`
- */
-export function huggingFaceHome(env: Environment): string {
-  const caches = expanded(env, 'XDG_CACHE_HOME') ?? join(homedir(), '.cache');
-  return expanded(env, 'HF_HOME') ?? join(caches, 'huggingface');
+function cacheHome(env: Environment): string {
+  return expanded(env, 'XDG_CACHE_HOME') ?? join(homedir(), '.cache');
 }
 
 function endpointOf(env: Environment): string {
@@ -85,13 +87,8 @@ function value(env: Environment, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name];
 }
 
-/**
- * A variable that holds a path. Python expands ~ and variables in it, so a shared cache is only found by doing the same.
- * @param env - the variables
- * @param name - of the variable
- * @returns the path; undefined when it is not set, or empty
- */
-export function expanded(env: Environment, name: string): string | undefined {
+// Python expands ~ and variables in these paths, so a shared cache is only found by doing the same.
+function expanded(env: Environment, name: string): string | undefined {
   return value(env, name)
     ?.replace(/^~(?=$|[/\\])/, homedir())
     .replace(/\$(?:(\w+)|\{([^}]*)\})/g, (text, bare?: string, braced?: string) => env[bare ?? braced ?? ''] ?? text);

@@ -6,7 +6,8 @@ import { FileMissing } from './answers.js';
 import { download, examine } from './download.js';
 import { RepoCache } from './layout.js';
 import { COMMIT, checkPath, checkRepo, checkRevision } from './names.js';
-import { Progress, type DownloadProgress } from './progress.js';
+import { Progress } from './progress.js';
+import type { DownloadProgress } from '../../types.js';
 import { inquire, type RemoteFile, type Source } from './remote-file.js';
 import type { HubSettings } from './settings.js';
 import { fileSize, storageError } from './storage.js';
@@ -32,9 +33,9 @@ export interface SnapshotRequest {
   /** Hashes large files without holding up the event loop. */
   hasher: Hasher;
   /** Stops at once; what has arrived is kept for the next call. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called about every 100 ms while a file is being downloaded, and at its end; never for what the cache has. */
-  onProgress?: (progress: DownloadProgress) => void;
+  onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
 /** A file on the disk. */

@@ -1,22 +1,23 @@
 // From an ONNX file to one whose weights all workers share: made once a machine, found at every later start.
-import { mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf } from '../../errors.js';
 import { withLock } from '../hub/lock.js';
+import { hubSettings } from '../hub/settings.js';
 import type { Hasher } from '../../pool/hasher.js';
 import type { PreparedGraph, Probe } from '../../pool/protocol.js';
 import { build } from './build.js';
 import { keyOf, keyParts, whyNotPreparable, type KeyParts } from './key.js';
 import { IN_USE_MS, leftoverName, prune, removeEntry, removeLeftovers } from './prune.js';
 import { FILES, RECORD, checkRecord } from './record.js';
-import { preparedDirectory } from './settings.js';
 
 /** What to prepare. */
 export interface PrepareRequest {
-  /** The ONNX file; weights outside of it lie beside it, in files whose names begin with its name. */
+  /** The ONNX file, and the files that hold its larger weights, if there are any. */
   path: string;
-  /** Names its content: a hash over the file. Weights outside are told apart by size and time as well. */
-  source: string;
+  outside?: readonly string[];
+  /** Names their content, all of it; found by reading them when left out. */
+  source?: string | undefined;
   /** Shape of its input. */
   probe: Probe;
   /** As the workers have them. */
@@ -24,7 +25,9 @@ export interface PrepareRequest {
   hasher: Hasher;
   /** Gives up preparing; the answer comes all the same. */
   signal?: AbortSignal | undefined;
-  /** Where prepared graphs are kept. */
+  /** The option `cacheDir`, see {@link hubSettings}. */
+  cacheDir?: string | undefined;
+  /** Where prepared graphs are kept; only tests say so. */
   directory?: string;
   /** Smaller graphs are left as they are. */
   minBytes?: number | undefined;
@@ -56,25 +59,23 @@ const PATIENCE_MS = 5 * 60_000;
  * @returns what came of it
  */
 export async function prepareGraph(request: PrepareRequest): Promise<Preparation> {
-  const { path, sessionOptions, minBytes = MIN_BYTES } = request;
+  const { path, outside = [], sessionOptions, minBytes = MIN_BYTES } = request;
   try {
     const reason = whyNotPreparable(sessionOptions);
     if (reason !== undefined) return without('skipped', reason);
-    const { bytes, outside } = await measure(path);
+    const bytes = await sizeOf([path, ...outside]);
     if (bytes < minBytes) return without('skipped', `the graph is small: ${bytes} of at least ${minBytes} bytes`);
-    return await findOrBuild(request, bytes, outside);
+    return await findOrBuild(request, bytes);
   } catch (error) {
     return without('failed', messageOf(error).trim());
   }
 }
 
-async function findOrBuild(
-  request: PrepareRequest,
-  bytes: number,
-  outside: string[],
-): Promise<Preparation> {
-  const { source, sessionOptions, probe, hasher, directory: root = preparedDirectory() } = request;
-  const key = keyParts([source, ...outside].join(' '), sessionOptions, probe);
+async function findOrBuild(request: PrepareRequest, bytes: number): Promise<Preparation> {
+  const { path, outside = [], sessionOptions, probe, hasher, cacheDir } = request;
+  const root = request.directory ?? join(hubSettings({ cacheDir }).assetsDirectory, 'prepared');
+  const source = request.source ?? (await contentOf([path, ...outside], hasher));
+  const key = keyParts(source, sessionOptions, probe);
   const name = keyOf(key);
   const find = async (): Promise<Preparation | undefined> => {
     const proof = await checkRecord(join(root, name), key, hasher);
@@ -152,16 +153,17 @@ function without(outcome: 'skipped' | 'failed', reason: string): Preparation {
   return { graph: undefined, outcome, reason, discard: () => Promise.resolve(), release: () => undefined };
 }
 
-// The hub's names for weights outside: vision_model.onnx_data, vision_model.onnx_data_1, ...
-async function measure(path: string): Promise<{ bytes: number; outside: string[] }> {
-  const [folder, file] = [dirname(path), basename(path)];
-  const names = (await readdir(folder)).filter((name) => name.startsWith(file) && name !== file).sort();
-  let bytes = (await stat(path)).size;
-  const outside: string[] = [];
-  for (const name of names) {
-    const { size, mtimeMs } = await stat(join(folder, name));
-    bytes += size;
-    outside.push(`${name}:${size}:${mtimeMs}`);
+async function sizeOf(paths: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function contentOf(paths: readonly string[], hasher: Hasher): Promise<string> {
+  const hashes: string[] = [];
+  for (const path of paths) {
+    const reply = await hasher.file(path);
+    if (!reply.ok) throw new Error(reply.message);
+    hashes.push(reply.sha256);
   }
-  return { bytes, outside };
+  return hashes.join(' ');
 }

@@ -2,7 +2,9 @@
 import type { Hasher } from '../../pool/hasher.js';
 import type { PreparedGraph } from '../../pool/protocol.js';
 import type { WeightSharing } from '../../types.js';
+import type { GraphFile } from '../found.js';
 import type { LoadedModel } from '../load-model.js';
+import type { ModelRequest } from '../model-options.js';
 import { prepareGraph, type Preparation, type PrepareRequest } from './prepare.js';
 
 /** A tower of the model. */
@@ -20,34 +22,37 @@ export class SharedWeights {
   /**
    * @param model - whose towers they are
    * @param sessionOptions - as the workers have them
-   * @param hasher - reads stored files that may have changed
-   * @param signal - gives up preparing
+   * @param hasher - reads files that are not known yet
+   * @param options - where prepared graphs are kept, and what gives up preparing
    */
   constructor(
     model: LoadedModel,
     sessionOptions: Record<string, unknown>,
     hasher: Hasher,
-    signal: AbortSignal | undefined,
+    { cacheDir, signal }: Pick<ModelRequest, 'cacheDir' | 'signal'>,
   ) {
-    const { visionModel, text, fingerprint, preprocess } = model;
+    const { found, fingerprint, preprocess } = model;
     const { height, width } = preprocess.cropSize;
+    const { text } = found;
     const shared = {
       sessionOptions,
       hasher,
+      cacheDir,
       signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),
     };
     this.#requests = {
+      // The fingerprint covers the image tower, so its files need not be read again.
       image: {
         ...shared,
-        path: visionModel,
+        ...filesOf(found.vision),
         source: `${fingerprint}/image`,
         probe: { input: 'pixel_values', height, width },
       },
       text: text && {
         ...shared,
-        path: text.model,
-        source: `${fingerprint}/text`,
-        probe: { input: 'input_ids', length: text.maxLength },
+        ...filesOf(text.graph),
+        source: knownContent(text.graph),
+        probe: { input: 'input_ids' },
       },
     };
     const reason = text === undefined ? 'the model has no text tower' : 'no text has been embedded';
@@ -94,4 +99,13 @@ export class SharedWeights {
     this.#closing.abort();
     for (const preparing of Object.values(this.#preparing)) (await preparing).release();
   }
+}
+
+function filesOf({ path, data }: GraphFile): { path: string; outside: string[] } {
+  return { path, outside: data.map((file) => file.path) };
+}
+
+function knownContent({ sha256, data }: GraphFile): string | undefined {
+  const hashes = [sha256, ...data.map((file) => file.sha256)];
+  return hashes.includes(undefined) ? undefined : hashes.join(' ');
 }
