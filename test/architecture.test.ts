@@ -85,7 +85,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [0, /^(index|semantic-vision|verify-model|cli\/.*)\.ts$/],
   [1, /^input(-file)?\.ts$/],
   [1, /^models\/(?!dtype)/],
-  [1, /^(stream|text-batch)\.ts$/],
+  [1, /^(stream|texts|text-batch)\.ts$/],
   [2, /^cache\.ts$/],
   [3, /^pool\/(?!protocol|cpus)/],
   [4, /^image\/(?!preprocess|binding)/],
