@@ -12,7 +12,7 @@ import { SharedWeights } from '../dist/esm/models/prepared/shared-weights.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
 import { WorkerPool } from '../dist/esm/pool/pool.js';
 import { refused, sameBits, settles, until } from './helpers/assertions.js';
-import { noise, photo } from './helpers/fixtures.js';
+import { TINY_MODEL, noise, photo } from './helpers/fixtures.js';
 import { SESSION_OPTIONS, largeModel, scratchFolder, tinyRequest } from './helpers/prepared.js';
 
 process.env.HF_ASSETS_CACHE = scratchFolder();
@@ -38,6 +38,29 @@ shared('a worker that dies is replaced by one that maps the same weights', async
   const again = await SemanticVision.create({ model, workers: 1, intraOpNumThreads: 2 });
   sameBits((await again.embedImage(photo('two-dogs'))).vector, before.vector);
   await again.close();
+});
+
+shared('the text tower is prepared when the first text comes, where the option cacheDir says', async () => {
+  const cacheDir = scratchFolder();
+  const root = join(cacheDir, 'semantic-vision', 'prepared');
+  const vision = await SemanticVision.create({ model, cacheDir, workers: 2, intraOpNumThreads: 1 });
+  assert.is(readdirSync(root).length, 1);
+  assert.match(vision.stats().weights.text.reason!, /no text has been embedded/);
+  const texts = ['a dog', 'two cats', 'a house by the sea', 'bread', 'an old clock on a wall'];
+  const [first, ...embeddings] = [
+    await vision.embedText(texts[0]!),
+    ...(await vision.embedTexts(texts)),
+    await vision.embedText('one more'),
+  ];
+  assert.equal(vision.stats().weights, { image: { shared: true }, text: { shared: true } });
+  assert.is(readdirSync(root).length, 2);
+  await vision.close();
+  const plain = await SemanticVision.create({ model: TINY_MODEL, workers: 1, intraOpNumThreads: 1 });
+  const expected = await plain.embedTexts([...texts, 'one more']);
+  embeddings.forEach(({ vector }, i) => sameBits(vector, expected[i]!.vector, texts[i]));
+  sameBits(first.vector, expected[0]!.vector);
+  assert.is(plain.stats().weights.text.shared, false);
+  await plain.close();
 });
 
 shared('an aborted creation ends the build', async () => {
@@ -113,7 +136,7 @@ shared('both towers of a model, over the pool: the same vectors as without', asy
 });
 
 shared('a tower that a worker refused is reported once and removed', async () => {
-  const loaded = await loadModel(resolveModelRequest({ model }), hasher);
+  const loaded = await loadModel(resolveModelRequest({ model, text: false }), hasher);
   const weights = new SharedWeights(loaded, SESSION_OPTIONS, hasher, {});
   const [one, two] = await Promise.all([weights.prepare('image'), weights.prepare('image')]);
   assert.is(one, two);
