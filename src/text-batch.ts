@@ -1,7 +1,7 @@
 // Texts of one call that have to be computed: gathered, then handed to the workers a few jobs at a time.
 import { VisionError } from './errors.js';
 import type { Submission, WorkerPool } from './pool/pool.js';
-import { TEXT_BATCH, type Embedded, type TextsEmbedded } from './pool/protocol.js';
+import { TEXT_BATCH, type Embedded, type PreparedGraph, type TextsEmbedded } from './pool/protocol.js';
 import type { Request } from './request.js';
 
 interface Item {
@@ -22,6 +22,7 @@ export class TextBatch {
   readonly #waiting = new Set<Item>();
   #priority: Request['priority'];
   #bounded: boolean;
+  #prepared: PreparedGraph | undefined;
 
   /**
    * @param pool - where the jobs go
@@ -49,8 +50,16 @@ export class TextBatch {
     return { result, promote: () => this.promote(), cancel: () => this.#waiting.delete(item) };
   }
 
-  /** Hands in as many jobs as may be under way; the others follow by themselves. */
-  submit(): void {
+  /**
+   * Hands in as many jobs as may be under way; the others follow by themselves.
+   * @param prepared - prepared form of the text tower, if there is one
+   */
+  submit(prepared: PreparedGraph | undefined): void {
+    this.#prepared = prepared;
+    this.#fill();
+  }
+
+  #fill(): void {
     while (this.#running.size < this.#window && this.#waiting.size > 0) {
       this.#start(this.#take(TEXT_BATCH));
     }
@@ -76,7 +85,11 @@ export class TextBatch {
     const texts = items.map(({ text }) => text);
     let job: Submission<TextsEmbedded>;
     try {
-      job = this.#pool.submit({ kind: 'texts', texts }, this.#priority, this.#bounded);
+      job = this.#pool.submit(
+        { kind: 'texts', texts, prepared: this.#prepared },
+        this.#priority,
+        this.#bounded,
+      );
     } catch (error) {
       // The pool takes nothing: the rest would fail in the same way.
       for (const { reject } of [...items, ...this.#waiting]) reject(error);
@@ -87,7 +100,7 @@ export class TextBatch {
     this.#running.add(job);
     const next = (): void => {
       this.#running.delete(job);
-      this.submit();
+      this.#fill();
     };
     job.result
       .then(
@@ -98,12 +111,12 @@ export class TextBatch {
   }
 }
 
-function settle(items: readonly Item[], { vectors, failures }: TextsEmbedded): void {
+function settle(items: readonly Item[], { vectors, failures, shared }: TextsEmbedded): void {
   const dimensions = vectors.length / items.length;
   for (const [i, { text, resolve, reject }] of items.entries()) {
     const failure = failures.find(({ index }) => index === i);
     if (failure === undefined) {
-      resolve({ ok: true, vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
+      resolve({ ok: true, vector: vectors.slice(i * dimensions, (i + 1) * dimensions), shared });
     } else {
       const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
       reject(new VisionError(failure.code, `${failure.message} The text was ${shown}.`));

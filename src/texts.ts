@@ -1,6 +1,7 @@
 // Texts through cache and pool: what is not known is computed in batches, and a set of labels is one entry of the cache.
 import { throwIfAborted } from './abort.js';
 import type { CachedVector, VectorCache } from './cache.js';
+import type { SharedWeights } from './models/prepared/shared-weights.js';
 import type { Submission, WorkerPool } from './pool/pool.js';
 import type { Request } from './request.js';
 import { TextBatch } from './text-batch.js';
@@ -10,17 +11,20 @@ import { labelMatrix } from './zero-shot.js';
 export class Texts {
   readonly #pool: WorkerPool;
   readonly #cache: VectorCache;
+  readonly #weights: SharedWeights;
   readonly #window: number;
   #embedded = 0;
 
   /**
    * @param pool - where texts are embedded
    * @param cache - where their vectors are kept
+   * @param weights - prepares the text tower when the first text comes
    * @param workers - of the pool
    */
-  constructor(pool: WorkerPool, cache: VectorCache, workers: number) {
+  constructor(pool: WorkerPool, cache: VectorCache, weights: SharedWeights, workers: number) {
     this.#pool = pool;
     this.#cache = cache;
+    this.#weights = weights;
     // One at work and one waiting for each worker: none idles, and what is cancelled has mostly not begun.
     this.#window = 2 * workers;
   }
@@ -82,7 +86,11 @@ export class Texts {
     const results = texts.map((text) =>
       this.#cache.resolve(`text:${text}`, () => this.#counted(batch.add(text)), { ...request, signal }),
     );
-    batch.submit();
+    // Whoever gives up meanwhile: others may have joined these texts, so the batch is handed in all the same.
+    void this.#weights.prepare('text').then(
+      (prepared) => batch.submit(prepared),
+      () => batch.submit(undefined),
+    );
     try {
       return await Promise.all(results);
     } catch (error) {
@@ -94,6 +102,7 @@ export class Texts {
   #counted(submission: Submission): Submission {
     const result = submission.result.then((reply) => {
       this.#embedded++;
+      void this.#weights.opened('text', reply.shared === true);
       return reply;
     });
     return { ...submission, result };

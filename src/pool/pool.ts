@@ -66,14 +66,17 @@ export class WorkerPool {
   #idle: (() => void) | undefined;
   /** Length of the model's vectors. */
   readonly dimensions: number;
+  /** Whether every worker took the prepared form of the image tower. */
+  readonly shared: boolean;
 
-  private constructor(piscina: Piscina, gate: ExitGate, options: PoolOptions, dimensions: number) {
+  private constructor(piscina: Piscina, gate: ExitGate, options: PoolOptions, warm: readonly Done[]) {
     this.#piscina = piscina;
     this.#gate = gate;
     this.#workers = options.workers;
     this.#maxQueue = options.maxQueue;
     this.#freeSlots = Array.from({ length: options.workers }, (_, slot) => slot);
-    this.dimensions = dimensions;
+    this.dimensions = warm[0]?.dimensions ?? 0;
+    this.shared = warm.every(({ shared }) => shared);
   }
 
   /**
@@ -101,8 +104,8 @@ export class WorkerPool {
     // An idle worker that dies has no job to fail; without a listener the event would end the process.
     piscina.on('error', () => undefined);
     try {
-      const [first] = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
-      return new WorkerPool(piscina, gate, options, first?.dimensions ?? 0);
+      const warm = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
+      return new WorkerPool(piscina, gate, options, warm);
     } catch (error) {
       await destroy(piscina, gate, options.workers);
       throw error;
