@@ -4,6 +4,7 @@ import { agreement } from './agreement.js';
 import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
+import { fullSize } from './full-size.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
 import { quantised } from './quantised.js';
@@ -23,6 +24,7 @@ export const TRIALS: readonly Trial[] = [
   kernel,
   fileToTensor,
   quantised,
+  fullSize,
   search,
   weights,
 ];
