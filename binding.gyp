@@ -18,6 +18,8 @@
         "native/kernels/resize_avx2_horizontal.cc",
         "native/kernels/resize_avx2_settle.cc",
         "native/kernels/resize_avx2_vertical.cc",
+        "native/kernels/resize_avx512_horizontal.cc",
+        "native/kernels/resize_avx512_vertical.cc",
         "native/kernels/resize_neon.cc",
         "native/kernels/resize_scalar.cc",
         "native/kernels/upright_rows.cc",

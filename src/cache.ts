@@ -4,7 +4,7 @@ import { abortable } from './abort.js';
 import type { Submission } from './pool/pool.js';
 import type { EmbedOptions, VisionStats } from './types.js';
 
-/** A vector and when it was computed; the vector is the caller's own copy. */
+/** A vector and when it was computed. */
 export interface CachedVector {
   vector: Float32Array;
   createdAt: Date;
@@ -65,16 +65,30 @@ export class VectorCache {
   /**
    * Gives the vector for a key: from the cache, from a computation under way, or by starting one.
    * @param key - everything that determines the vector
-   * @param start - submits the computation; its errors are not cached
+   * @param start - submits the computation; called before this returns, if at all; its errors are not cached
    * @param options - abort and priority of this caller alone: others that wait for the same key are not affected
-   * @returns the vector
+   * @returns the vector, a copy
    * @throws what `start` throws or its result rejects with; `ABORTED`
    */
   async resolve(key: string, start: () => Submission, options: EmbedOptions): Promise<CachedVector> {
+    const { vector, createdAt, cached } = await this.share(key, start, options);
+    // Callers may write into what they get; the cache must not notice.
+    return { vector: vector.slice(), createdAt: new Date(createdAt), cached };
+  }
+
+  /**
+   * The same without the copy: what comes must not be written to or handed out.
+   * @param key - see {@link VectorCache.resolve}
+   * @param start - see there
+   * @param options - see there
+   * @returns the vector that the cache holds
+   * @throws see there
+   */
+  async share(key: string, start: () => Submission, options: EmbedOptions): Promise<CachedVector> {
     const known = this.#entries?.get(key);
     if (known !== undefined) {
       this.#hits++;
-      return copyOf(known, true);
+      return { ...known, cached: true };
     }
     const joined = this.#flights.get(key);
     const flight = joined ?? this.#launch(key, start());
@@ -83,7 +97,7 @@ export class VectorCache {
     if (options.priority === 'interactive') flight.submission.promote();
     flight.waiters++;
     const entry = await abortable(flight.entry, options.signal, () => this.#leave(key, flight));
-    return copyOf(entry, joined !== undefined);
+    return { ...entry, cached: joined !== undefined };
   }
 
   #launch(key: string, submission: Submission): Flight {
@@ -108,9 +122,4 @@ export class VectorCache {
   #forget(key: string, flight: Flight): void {
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
-}
-
-// Callers may write into what they get; the cache must not notice.
-function copyOf({ vector, createdAt }: Entry, cached: boolean): CachedVector {
-  return { vector: vector.slice(), createdAt: new Date(createdAt), cached };
 }

@@ -13,7 +13,29 @@ export { preprocess } from './image/preprocess.js';
 export type { PreprocessConfig, Resample, Size } from './image/preprocessing.js';
 export type { DecodeMode } from './image/decode.js';
 export type { SemanticVisionOptions } from './options.js';
+export {
+  listModels,
+  modelInfo,
+  pullModel,
+  type ModelDetails,
+  type ModelListing,
+  type PulledFile,
+  type PulledModel,
+} from './models/catalog.js';
+export type { Dtype } from './models/dtype.js';
+export type { Logits, ReferenceValues } from './models/manifest.js';
+export type { FetchOptions } from './models/model-options.js';
+export type { ModelFiles } from './models/source.js';
+export {
+  verifyModel,
+  type VerificationCheck,
+  type VerificationReport,
+  type VerifyOptions,
+} from './verify-model.js';
 export type {
+  Classification,
+  ClassifyOptions,
+  DownloadProgress,
   EmbedImagesOptions,
   EmbedOptions,
   EmbedResult,

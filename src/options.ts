@@ -1,12 +1,18 @@
 // The options of SemanticVision.create: types, defaults, and the one place where they are validated and frozen.
-import { VisionError, expectedButReceived } from './errors.js';
+import { VisionError } from './errors.js';
 import type { DecodeMode } from './image/decode.js';
+import {
+  FETCH_OPTIONS,
+  resolveModelRequest,
+  type FetchOptions,
+  type ModelOption,
+  type ModelRequest,
+} from './models/model-options.js';
+import { OptionReader, checkNames, invalidOption } from './option-reader.js';
 import { availableCpus } from './pool/cpus.js';
 
 /** Options of {@link SemanticVision.create}; every one has a default. */
-export interface SemanticVisionOptions {
-  /** `bundled` (default), or the path of a folder in the hub's layout. */
-  model?: string | undefined;
+export interface SemanticVisionOptions extends ModelOption, FetchOptions {
   /** Worker threads, each with a session of its own. Default: one a CPU, at most 4. More workers: more throughput. */
   workers?: number | undefined;
   /** Threads inside each session. Default: CPUs divided by workers. More threads: lower latency of one image. */
@@ -30,23 +36,24 @@ export interface SemanticVisionOptions {
    * least twice the model's input size; needs the package sharp.
    */
   decode?: DecodeMode | undefined;
-  /** Aborts the creation. */
-  signal?: AbortSignal | undefined;
 }
 
 /** {@link SemanticVisionOptions} with every default filled in; frozen. */
-export type ResolvedOptions = Readonly<
-  { [Name in Exclude<keyof SemanticVisionOptions, 'signal'>]-?: NonNullable<SemanticVisionOptions[Name]> } & {
-    signal: AbortSignal | undefined;
-  }
->;
+export type ResolvedOptions = ModelRequest &
+  Readonly<{
+    [Name in Exclude<keyof SemanticVisionOptions, keyof ModelRequest>]-?: NonNullable<
+      SemanticVisionOptions[Name]
+    >;
+  }>;
 
+const DECODE_MODES: readonly DecodeMode[] = ['exact', 'fast'];
 const MAX_THREADS = 1024;
 const DEFAULT_MAX_WORKERS = 4;
 const MIB = 1024 * 1024;
 
 const KNOWN = new Set<keyof SemanticVisionOptions>([
   'model',
+  ...FETCH_OPTIONS,
   'workers',
   'intraOpNumThreads',
   'executionProviders',
@@ -57,7 +64,6 @@ const KNOWN = new Set<keyof SemanticVisionOptions>([
   'limitInputBytes',
   'autoOrient',
   'decode',
-  'signal',
 ]);
 
 /**
@@ -68,34 +74,23 @@ const KNOWN = new Set<keyof SemanticVisionOptions>([
  * @throws `INVALID_OPTION` for an unknown name, a wrong type or a value out of range
  */
 export function resolveOptions(options: SemanticVisionOptions = {}, cpus = availableCpus()): ResolvedOptions {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new VisionError('INVALID_OPTION', expectedButReceived('options', 'an object', given));
-  }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name as keyof SemanticVisionOptions)) {
-      throw new VisionError(
-        'INVALID_OPTION',
-        `Unknown option "${name}". Known are: ${[...KNOWN].join(', ')}.`,
-      );
-    }
-  }
+  checkNames(options, KNOWN);
+  const read = new OptionReader(options);
   return Object.freeze({
+    ...resolveModelRequest(options),
     ...resolveThreads(
-      integer(options, 'workers', 1, MAX_THREADS),
-      integer(options, 'intraOpNumThreads', 1, MAX_THREADS),
+      read.integer('workers', 1, MAX_THREADS),
+      read.integer('intraOpNumThreads', 1, MAX_THREADS),
       cpus,
     ),
-    model: text(options, 'model') ?? 'bundled',
     executionProviders: Object.freeze([...(providers(options) ?? ['cpu'])]),
     sessionOptions: Object.freeze({ ...sessionOptions(options) }),
-    maxQueue: integer(options, 'maxQueue', 1, Number.MAX_SAFE_INTEGER) ?? 1024,
-    cacheMaxBytes: integer(options, 'cacheMaxBytes', 0, Number.MAX_SAFE_INTEGER) ?? 64 * MIB,
-    limitInputPixels: integer(options, 'limitInputPixels', 1, 2 ** 31 - 1) ?? 100_000_000,
-    limitInputBytes: integer(options, 'limitInputBytes', 1, 2 ** 31 - 1) ?? 128 * MIB,
-    autoOrient: boolean(options, 'autoOrient') ?? true,
-    decode: decodeMode(options),
-    signal: signalOption(options.signal, 'option "signal"', 'INVALID_OPTION'),
+    maxQueue: read.integer('maxQueue', 1, Number.MAX_SAFE_INTEGER) ?? 1024,
+    cacheMaxBytes: read.integer('cacheMaxBytes', 0, Number.MAX_SAFE_INTEGER) ?? 64 * MIB,
+    limitInputPixels: read.integer('limitInputPixels', 1, 2 ** 31 - 1) ?? 100_000_000,
+    limitInputBytes: read.integer('limitInputBytes', 1, 2 ** 31 - 1) ?? 128 * MIB,
+    autoOrient: read.boolean('autoOrient') ?? true,
+    decode: read.oneOf('decode', DECODE_MODES) ?? 'exact',
   });
 }
 
@@ -107,67 +102,11 @@ function resolveThreads(workers: number | undefined, intraOpNumThreads: number |
   return { workers: chosen, intraOpNumThreads: intraOpNumThreads ?? Math.max(1, Math.floor(cpus / chosen)) };
 }
 
-/**
- * Checks an optional AbortSignal.
- * @param value - what the caller gave
- * @param what - how to name it in the message
- * @param code - the code to throw with
- * @returns the signal, or undefined when there is none
- * @throws `code` when it is something else
- */
-export function signalOption(
-  value: unknown,
-  what = 'option "signal"',
-  code: 'INVALID_OPTION' | 'INVALID_ARGUMENT' = 'INVALID_ARGUMENT',
-): AbortSignal | undefined {
-  if (value === undefined || value instanceof AbortSignal) return value;
-  throw new VisionError(code, expectedButReceived(what, 'an AbortSignal', value));
-}
-
-function invalid(name: keyof SemanticVisionOptions, expected: string, actual: unknown): VisionError {
-  return new VisionError('INVALID_OPTION', expectedButReceived(`option "${name}"`, expected, actual));
-}
-
-function integer(
-  options: SemanticVisionOptions,
-  name: keyof SemanticVisionOptions,
-  min: number,
-  max: number,
-) {
-  const value: unknown = options[name];
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    throw invalid(name, `an integer from ${min} to ${max}`, value);
-  }
-  return value;
-}
-
-function text(options: SemanticVisionOptions, name: keyof SemanticVisionOptions): string | undefined {
-  const value: unknown = options[name];
-  if (value !== undefined && (typeof value !== 'string' || value === '')) {
-    throw invalid(name, 'a non-empty string', value);
-  }
-  return value;
-}
-
-function boolean(options: SemanticVisionOptions, name: keyof SemanticVisionOptions): boolean | undefined {
-  const value: unknown = options[name];
-  if (value !== undefined && typeof value !== 'boolean') throw invalid(name, 'a boolean', value);
-  return value;
-}
-
-function decodeMode(options: SemanticVisionOptions): DecodeMode {
-  const value: unknown = options.decode;
-  if (value === undefined) return 'exact';
-  if (value !== 'exact' && value !== 'fast') throw invalid('decode', '"exact" or "fast"', value);
-  return value;
-}
-
 function providers(options: SemanticVisionOptions): readonly string[] | undefined {
   const value: unknown = options.executionProviders;
   if (value === undefined) return undefined;
   if (!Array.isArray(value) || value.length === 0 || !value.every((entry) => typeof entry === 'string')) {
-    throw invalid('executionProviders', 'a non-empty array of strings', value);
+    throw invalidOption('executionProviders', 'a non-empty array of strings', value);
   }
   return value;
 }
@@ -177,7 +116,7 @@ function sessionOptions(options: SemanticVisionOptions): Record<string, unknown>
   const value: unknown = options.sessionOptions;
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid('sessionOptions', 'an object', value);
+    throw invalidOption('sessionOptions', 'an object', value);
   }
   try {
     return structuredClone(value) as Record<string, unknown>;

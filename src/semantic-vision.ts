@@ -1,16 +1,33 @@
 // The facade: the one place that knows all stages and puts them together.
 import { abortable, throwIfAborted } from './abort.js';
 import { VectorCache } from './cache.js';
-import { VisionError, expectedButReceived, messageOf } from './errors.js';
+import { VisionError } from './errors.js';
+import type { SearchOptions, SearchResult } from './index/types.js';
+import type { VectorIndex } from './index/vector-index.js';
 import { cosine } from './inference/postprocess.js';
 import { loadInput } from './input.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
-import { resolveOptions, signalOption, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
+import { readLogits } from './models/logits.js';
+import type { Logits } from './models/manifest.js';
+import { resolveOptions, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
 import { Hasher } from './pool/hasher.js';
-import { WorkerPool } from './pool/pool.js';
+import { WorkerPool, type Submission } from './pool/pool.js';
+import {
+  invalidArgument,
+  isEmbedding,
+  requestOf,
+  requirePositive,
+  requireStrings,
+  toVisionError,
+  vectorOf,
+  type Request,
+} from './request.js';
 import { StageClock } from './stats.js';
 import { mapOrdered, type Source } from './stream.js';
+import { TextBatch } from './text-batch.js';
 import type {
+  Classification,
+  ClassifyOptions,
   EmbedImagesOptions,
   EmbedOptions,
   EmbedResult,
@@ -18,19 +35,11 @@ import type {
   ImageEmbedding,
   ImageInput,
   ModelInfo,
-  Priority,
   SimilarResult,
   TextEmbedding,
   VisionStats,
 } from './types.js';
-
-/** Options of one request, validated. */
-interface Request {
-  priority: Priority;
-  signal: AbortSignal | undefined;
-  /** Streams bound themselves: `maxQueue` does not apply to them. */
-  bounded: boolean;
-}
+import { labelMatrix, labelTexts, rankLabels } from './zero-shot.js';
 
 /**
  * Turns images and texts into unit vectors of one space, in worker threads.
@@ -49,6 +58,8 @@ export class SemanticVision implements AsyncDisposable {
   readonly #cache: VectorCache;
   readonly #clock = new StageClock();
   readonly #requests = new Set<Promise<unknown>>();
+  readonly #loaded: LoadedModel;
+  #logits: Promise<Logits> | undefined;
   #closed: Promise<void> | undefined;
   #imagesEmbedded = 0;
   #textsEmbedded = 0;
@@ -59,10 +70,11 @@ export class SemanticVision implements AsyncDisposable {
     this.#pool = pool;
     this.#hasher = hasher;
     this.#cache = new VectorCache(options.cacheMaxBytes);
+    this.#loaded = model;
     this.model = Object.freeze({
-      id: model.id,
-      revision: model.revision,
-      dtype: model.dtype,
+      id: model.found.id,
+      revision: model.found.revision,
+      dtype: model.found.dtype,
       dimensions: pool.dimensions,
       imageSize: model.preprocess.cropSize.width,
       fingerprint: model.fingerprint,
@@ -70,10 +82,11 @@ export class SemanticVision implements AsyncDisposable {
   }
 
   /**
-   * Verifies and loads the model, starts the workers and warms each of them.
+   * Fetches, verifies and loads the model, starts the workers and warms each of them.
    * @param options - all optional; without any, the bundled model is used and nothing is fetched
    * @returns a ready instance
-   * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`, `ABORTED`
+   * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`, `ABORTED`; for
+   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`
    */
   static async create(options?: SemanticVisionOptions): Promise<SemanticVision> {
     const resolved = resolveOptions(options);
@@ -87,16 +100,24 @@ export class SemanticVision implements AsyncDisposable {
   static async #start(options: ResolvedOptions): Promise<SemanticVision> {
     const hasher = new Hasher();
     try {
-      const model = await loadModel(options.model, hasher);
+      const model = await loadModel(options, hasher);
       const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
       const config = {
-        visionModel: model.visionModel,
+        visionModel: model.found.vision.path,
         text: model.text,
         preprocess: model.preprocess,
         sessionOptions: sessionOptions(options),
         decode: { autoOrient, limitInputPixels, decode },
       };
       const pool = await WorkerPool.start({ workers, maxQueue, config });
+      if (model.dimensions !== undefined && model.dimensions !== pool.dimensions) {
+        await pool.close();
+        throw new VisionError(
+          'MODEL_INVALID',
+          `Expected vectors of ${model.dimensions} dimensions from "${model.found.id}" but its image tower gives ` +
+            `${pool.dimensions}. Use the revision that the manifest pins.`,
+        );
+      }
       return new SemanticVision(options, model, pool, hasher);
     } catch (error) {
       await hasher.close();
@@ -113,7 +134,7 @@ export class SemanticVision implements AsyncDisposable {
    * `TOO_MANY_PIXELS`, `TOO_MANY_BYTES`, `INVALID_ARGUMENT`, `QUEUE_FULL`, `ABORTED`, `CLOSED`, `WORKER_FAILED`
    */
   async embedImage(image: ImageInput, options?: EmbedOptions): Promise<ImageEmbedding> {
-    return this.#track(async () => this.#image(image, request(options, 'interactive')));
+    return this.#track(async () => this.#image(image, requestOf(options, 'interactive')));
   }
 
   /**
@@ -134,19 +155,11 @@ export class SemanticVision implements AsyncDisposable {
       source !== null &&
       (Symbol.iterator in source || Symbol.asyncIterator in source);
     if (!iterable || ArrayBuffer.isView(source)) {
-      throw new VisionError(
-        'INVALID_ARGUMENT',
-        expectedButReceived('images', 'an iterable of images', source),
-      );
+      throw invalidArgument('images', 'an iterable of images', source);
     }
-    const { priority, signal } = request(options, 'bulk');
+    const { priority, signal } = requestOf(options, 'bulk');
     const concurrency = options.concurrency ?? 2 * this.#options.workers;
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new VisionError(
-        'INVALID_ARGUMENT',
-        expectedButReceived('concurrency', 'a positive integer', concurrency),
-      );
-    }
+    requirePositive(concurrency, 'concurrency');
     const embed = async (image: ImageInput, index: number, stopped: AbortSignal): Promise<EmbedResult> => {
       try {
         const stop = signal === undefined ? stopped : AbortSignal.any([signal, stopped]);
@@ -171,21 +184,68 @@ export class SemanticVision implements AsyncDisposable {
    */
   async embedText(text: string, options?: EmbedOptions): Promise<TextEmbedding> {
     return this.#track(async () => {
-      const { priority, signal, bounded } = request(options, 'interactive');
       const given: unknown = text;
-      if (typeof given !== 'string') {
-        throw new VisionError('INVALID_ARGUMENT', expectedButReceived('text', 'a string', given));
-      }
-      throwIfAborted(signal);
-      const start = () => {
-        const submission = this.#pool.submit({ kind: 'text', text }, priority, bounded);
-        return { ...submission, result: this.#counted(submission.result, () => this.#textsEmbedded++) };
-      };
-      return {
-        ...this.#embedding(await this.#cache.resolve(`text:${text}`, start, { priority, signal })),
-        text,
-      };
+      if (typeof given !== 'string') throw invalidArgument('text', 'a string', given);
+      const [embedding] = await this.#texts([text], requestOf(options, 'interactive'));
+      return embedding as TextEmbedding;
     });
+  }
+
+  /**
+   * Embeds texts, several of them in one go where that is faster. The vectors are those that `embedText` gives.
+   * @param texts - any number of texts
+   * @param options - abort signal and priority
+   * @returns one embedding a text, in order
+   * @throws as {@link SemanticVision.embedText} does, for the first that fails
+   */
+  async embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<TextEmbedding[]> {
+    return this.#track(async () => {
+      requireStrings(texts, 'texts');
+      return this.#texts([...texts], requestOf(options, 'interactive'));
+    });
+  }
+
+  /**
+   * Zero-shot classification: how probable each label is for an image, by the sigmoid that SigLIP was trained with.
+   * @param image - an image or its embedding
+   * @param labels - what may be in the image, in words: `['cat', 'dog']`
+   * @param options - template, abort signal and priority
+   * @returns all labels, best first
+   * @throws as {@link SemanticVision.embedImage} and {@link SemanticVision.embedText} do; `ZERO_SHOT_UNSUPPORTED` when the
+   * model's scale and bias are not known
+   */
+  async classify(
+    image: ImageInput | Embedding,
+    labels: readonly string[],
+    options: ClassifyOptions = {},
+  ): Promise<Classification[]> {
+    return this.#track(async () => {
+      const { template, ...rest } = options;
+      const request = requestOf(rest, 'interactive');
+      const texts = labelTexts(labels, template);
+      const logits = await abortable(this.#readLogits(), request.signal);
+      const [embedding, matrix] = await Promise.all([
+        this.#toEmbedding(image, request),
+        this.#labelMatrix(texts, request),
+      ]);
+      return rankLabels(embedding.vector, [...labels], matrix, logits);
+    });
+  }
+
+  /**
+   * Finds the images of an index that fit a text.
+   * @param index - filled with embeddings of this model
+   * @param text - what to look for
+   * @param options - those of {@link VectorIndex.search}
+   * @returns best first
+   * @throws as {@link SemanticVision.embedText} and {@link VectorIndex.search} do
+   */
+  async search<M>(
+    index: VectorIndex<M>,
+    text: string,
+    options?: SearchOptions<M>,
+  ): Promise<SearchResult<M>[]> {
+    return index.search(await this.embedText(text), options);
   }
 
   /**
@@ -227,11 +287,9 @@ export class SemanticVision implements AsyncDisposable {
     k: number,
   ): Promise<SimilarResult[]> {
     if (!Array.isArray(candidates)) {
-      throw new VisionError('INVALID_ARGUMENT', expectedButReceived('candidates', 'an array', candidates));
+      throw invalidArgument('candidates', 'an array', candidates);
     }
-    if (!Number.isInteger(k) || k < 1) {
-      throw new VisionError('INVALID_ARGUMENT', expectedButReceived('k', 'a positive integer', k));
-    }
+    requirePositive(k, 'k');
     return this.#track(async () => this.#rank(query, candidates, k));
   }
 
@@ -240,12 +298,15 @@ export class SemanticVision implements AsyncDisposable {
     candidates: readonly (ImageInput | Embedding)[],
     k: number,
   ): Promise<SimilarResult[]> {
-    const reference = await this.#toEmbedding(query);
+    const request: Request = { priority: 'interactive', signal: undefined, bounded: false };
+    const embedding = async (value: ImageInput | Embedding) =>
+      isEmbedding(value) ? value : this.#image(value, request);
+    const reference = await embedding(query);
     const embed = async (candidate: ImageInput | Embedding) => {
       try {
         return {
           ok: true as const,
-          similarity: this.similarity(reference, await this.#toEmbedding(candidate)),
+          similarity: this.similarity(reference, await embedding(candidate)),
         };
       } catch (error) {
         return { ok: false as const, error };
@@ -358,9 +419,57 @@ export class SemanticVision implements AsyncDisposable {
     return { ...result, dimensions: result.vector.length, model: this.model.fingerprint };
   }
 
-  async #toEmbedding(value: ImageInput | Embedding): Promise<Embedding> {
-    if (isEmbedding(value)) return value;
-    return this.#image(value, { priority: 'interactive', signal: undefined, bounded: false });
+  async #toEmbedding(value: ImageInput | Embedding, request: Request): Promise<Embedding> {
+    if (!isEmbedding(value)) return this.#image(value, request);
+    if (value.model !== this.model.fingerprint) {
+      throw new VisionError(
+        'MODEL_MISMATCH',
+        `Expected an embedding of this model (${this.model.fingerprint}) but received one of ${value.model}.`,
+      );
+    }
+    return value;
+  }
+
+  async #texts(texts: string[], request: Request): Promise<TextEmbedding[]> {
+    const { priority, signal } = request;
+    throwIfAborted(signal);
+    const batch = new TextBatch(this.#pool, request);
+    const results = texts.map((text) => {
+      const start = () => {
+        const submission = batch.add(text);
+        return { ...submission, result: this.#counted(submission.result, () => this.#textsEmbedded++) };
+      };
+      return this.#cache.resolve(`text:${text}`, start, { priority, signal });
+    });
+    batch.submit();
+    const vectors = await Promise.all(results);
+    return vectors.map((result, i) => ({ ...this.#embedding(result), text: texts[i] as string }));
+  }
+
+  // One entry of the cache for a set of labels: comparing an image with them again costs no look-up of each.
+  async #labelMatrix(texts: string[], request: Request): Promise<Float32Array> {
+    const start = (): Submission => {
+      const stop = new AbortController();
+      const result = this.#texts(texts, { ...request, signal: stop.signal }).then((embeddings) => ({
+        ok: true as const,
+        vector: labelMatrix(embeddings.map(({ vector }) => vector)),
+      }));
+      const cancel = () => {
+        stop.abort();
+        return true;
+      };
+      return { result, cancel, promote: () => undefined };
+    };
+    const { vector } = await this.#cache.share(`labels:${JSON.stringify(texts)}`, start, request);
+    return vector;
+  }
+
+  async #readLogits(): Promise<Logits> {
+    this.#logits ??= readLogits(this.#loaded.found, this.#options).catch((error: unknown) => {
+      this.#logits = undefined; // the network may be back next time
+      throw error;
+    });
+    return this.#logits;
   }
 }
 
@@ -375,39 +484,4 @@ function sessionOptions(options: ResolvedOptions): Record<string, unknown> {
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     ...options.sessionOptions,
   };
-}
-
-function request(options: EmbedOptions = {}, lane: Priority): Request {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null) {
-    throw new VisionError('INVALID_ARGUMENT', expectedButReceived('options', 'an object', given));
-  }
-  const { priority, signal } = options;
-  if (priority !== undefined && !['interactive', 'bulk'].includes(priority)) {
-    throw new VisionError(
-      'INVALID_ARGUMENT',
-      expectedButReceived('priority', '"interactive" or "bulk"', priority),
-    );
-  }
-  return { priority: priority ?? lane, signal: signalOption(signal), bounded: true };
-}
-
-function isEmbedding(value: unknown): value is Embedding {
-  return (
-    typeof value === 'object' && value !== null && 'vector' in value && value.vector instanceof Float32Array
-  );
-}
-
-function vectorOf(value: Embedding | Float32Array, name: string): { vector: Float32Array; model?: string } {
-  if (value instanceof Float32Array) return { vector: value };
-  if (isEmbedding(value)) return value;
-  throw new VisionError(
-    'INVALID_ARGUMENT',
-    expectedButReceived(name, 'an embedding or a Float32Array', value),
-  );
-}
-
-function toVisionError(error: unknown): VisionError {
-  if (error instanceof VisionError) return error;
-  return new VisionError('INVALID_ARGUMENT', messageOf(error), { cause: error });
 }

@@ -77,11 +77,41 @@ export interface SimilarResult {
   similarity: number;
 }
 
+/** A label of {@link SemanticVision.classify}. */
+export interface Classification {
+  /** As given. */
+  label: string;
+  /** 0 to 1, of this label alone: an image may show several things, or none of them. They do not add up to 1. */
+  probability: number;
+  /** Cosine of image and label, -1 to 1. */
+  similarity: number;
+}
+
+/** Options of {@link SemanticVision.classify}. */
+export interface ClassifyOptions extends EmbedOptions {
+  /** The sentence around each label, which stands where `{}` is. Default `This is a photo of {}.` */
+  template?: string | undefined;
+}
+
+/** How far a download is. Bytes that an earlier, interrupted one left behind count as there. */
+export interface DownloadProgress {
+  /** The file that is being downloaded, relative to the repository. */
+  file: string;
+  /** Bytes of it so far; falls back to 0 where the server makes it start anew. */
+  fileBytes: number;
+  /** Its size; undefined where the hub does not say it. */
+  fileTotal: number | undefined;
+  /** Bytes of all files that had to be downloaded, so far. */
+  bytes: number;
+  /** Their sizes together; undefined where the hub does not say all of them. */
+  total: number | undefined;
+}
+
 /** What is known about the loaded model. */
 export interface ModelInfo {
-  /** Name in the manifest. */
+  /** Name in the manifest, hub id, folder, or path of the image tower's file. */
   readonly id: string;
-  /** Pinned revision. */
+  /** Commit of a hub model, version of the bundled one; `local` for files. */
   readonly revision: string;
   /** Precision of the weights. */
   readonly dtype: string;

@@ -17,6 +17,7 @@ import { readHeader } from '../dist/esm/image/header.js';
 import type { Pixels } from '../dist/esm/image/pixels.js';
 import { valueTable } from '../dist/esm/image/value-table.js';
 import { SemanticVision } from '../dist/esm/index.js';
+import { TowerSession, imageTensor } from '../dist/esm/inference/session.js';
 
 interface Golden {
   width: number;
@@ -121,6 +122,34 @@ for (const key of Object.keys(images).filter(isLossy)) {
       most = Math.max(most, difference);
     });
     assert.ok(sum / actual.length <= 0.3 && most <= 8, `mean ${sum / actual.length}, max ${most}`);
+  });
+}
+
+for (const [name, variant, model] of [
+  ['siglip', 'bicubic64', 'tiny-siglip'],
+  ['siglip2', 'bilinear96', 'tiny-siglip2'],
+] as const) {
+  golden(`${model}: pooled outputs of the same pixels are within 1e-4 of the reference`, async () => {
+    const path = join(FIXTURES, model, 'onnx', 'vision_model.onnx');
+    const tower = await TowerSession.open(path, 'pixel_values', {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+    });
+    const to = geometry(variant);
+    const tensor = new Float32Array(3 * to.width * to.height);
+    let compared = 0;
+    for (const [key, expected] of Object.entries(images)) {
+      if (key === DEVIATION || isLossy(key) || expected[name] === undefined) continue;
+      const pixels = await decode(key);
+      resizeNormalizeInto(pixels.data, layoutOf(pixels), to, valueTable(SIGLIP), tensor);
+      const [pooled] = await tower.run(imageTensor(tensor, to.height, to.width));
+      assert.is(pooled?.length, expected[name].length);
+      const most = Math.max(...expected[name].map((value, i) => Math.abs(value - pooled![i]!)));
+      assert.ok(most <= 1e-4, `${key}: largest difference ${most}`);
+      compared++;
+    }
+    assert.ok(compared >= 30, `${compared} images compared`);
+    await tower.release();
   });
 }
 

@@ -62,6 +62,21 @@ hashing('files: hash and size; failures are replies', async () => {
     writeFileSync(path, bytes);
     assert.equal(await hasher.file(path), { ok: true, sha256: sha256(bytes), size });
   }
+  // The names that git itself gives to nothing and to "hello\n".
+  const names = {
+    '': 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391',
+    'hello\n': 'ce013625030ba8dba906f756967f9e9ca394464a',
+  };
+  for (const [content, gitBlob] of Object.entries(names)) {
+    const path = join(folder, 'git');
+    writeFileSync(path, content);
+    assert.equal(await hasher.file(path, true), {
+      ok: true,
+      sha256: sha256(content),
+      size: content.length,
+      gitBlob,
+    });
+  }
   const missing = await hasher.file(join(folder, 'missing'));
   assert.is(missing.ok, false);
   assert.is(!missing.ok && missing.errno, 'ENOENT');

@@ -20,13 +20,26 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { modelFingerprint } from '../dist/esm/models/fingerprint.js';
 import { loadModel } from '../dist/esm/models/load-model.js';
-import { readManifest } from '../dist/esm/models/manifest.js';
+import { readManifest, type BundledModel } from '../dist/esm/models/manifest.js';
+import {
+  resolveModelRequest,
+  type FetchOptions,
+  type ModelOption,
+} from '../dist/esm/models/model-options.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
 import { refused } from './helpers/assertions.js';
 import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
 
 const hasher = new Hasher();
 const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-models-'));
+
+function load(model: NonNullable<ModelOption['model']>, options: FetchOptions = {}) {
+  return loadModel(resolveModelRequest({ ...options, model }), hasher);
+}
+
+async function bundledEntry(): Promise<BundledModel> {
+  return (await readManifest()).find((entry): entry is BundledModel => entry.source === 'bundled')!;
+}
 
 function copyOfTiny(name: string): string {
   const copy = join(folder, name);
@@ -37,46 +50,46 @@ function copyOfTiny(name: string): string {
 const loading = suite('loadModel');
 
 loading('the bundled model is what the manifest says', async () => {
-  const [entry] = await readManifest();
-  const model = await loadModel('bundled', hasher);
-  assert.is(model.id, 'bundled');
+  const entry = await bundledEntry();
+  const { found, ...model } = await load('bundled');
+  assert.is(found.id, 'bundled');
   assert.equal(
-    [model.revision, model.dtype, model.dimensions],
-    [entry!.revision, entry!.dtype, entry!.dimensions],
+    [found.revision, found.dtype, model.dimensions],
+    [entry.revision, entry.dtype, entry.dimensions],
   );
-  assert.equal(model.preprocess.cropSize, { height: entry!.imageSize, width: entry!.imageSize });
-  assert.is(model.text?.maxLength, entry!.textLength);
+  assert.equal(model.preprocess.cropSize, { height: entry.imageSize, width: entry.imageSize });
+  assert.is(model.text?.model, found.text?.graph.path);
   assert.match(model.fingerprint, /^[0-9a-f]{64}$/);
 });
 
 loading('the manifest names every file that is loaded, with its true size', async () => {
   const { statSync } = await import('node:fs');
-  for (const { directory, files } of await readManifest()) {
-    for (const { path, size } of files) {
-      assert.is(statSync(join(ROOT, 'models', directory, path)).size, size, path);
-    }
+  const { directory, files } = await bundledEntry();
+  for (const { path, size } of files) {
+    assert.is(statSync(join(ROOT, 'models', directory, path)).size, size, path);
   }
 });
 
 loading('a folder in the hub’s layout, absolute or relative; both places of the image tower', async () => {
-  const model = await loadModel(TINY_MODEL, hasher);
-  assert.equal([model.revision, model.text], ['local', undefined]);
-  assert.is(model.visionModel, join(TINY_MODEL, 'onnx', 'vision_model.onnx'));
+  const model = await load(TINY_MODEL);
+  assert.is(model.found.revision, 'local');
+  assert.is(model.found.vision.path, join(TINY_MODEL, 'onnx', 'vision_model.onnx'));
+  assert.is(model.text?.model, join(TINY_MODEL, 'onnx', 'text_model.onnx'));
   const flat = copyOfTiny('flat');
   renameSync(join(flat, 'onnx', 'vision_model.onnx'), join(flat, 'vision_model.onnx'));
-  assert.is((await loadModel(flat, hasher)).visionModel, join(flat, 'vision_model.onnx'));
-  assert.is((await loadModel(relative(process.cwd(), TINY_MODEL), hasher)).fingerprint, model.fingerprint);
+  assert.is((await load(flat)).found.vision.path, join(flat, 'vision_model.onnx'));
+  assert.is((await load(relative(process.cwd(), TINY_MODEL))).fingerprint, model.fingerprint);
 });
 
 loading('the fingerprint follows the content of weights and preprocessing, not the place', async () => {
-  const { fingerprint } = await loadModel(TINY_MODEL, hasher);
+  const { fingerprint } = await load(TINY_MODEL);
   const copy = copyOfTiny('copy');
-  assert.is((await loadModel(copy, hasher)).fingerprint, fingerprint);
+  assert.is((await load(copy)).fingerprint, fingerprint);
   appendFileSync(join(copy, 'preprocessor_config.json'), '\n');
-  const changed = (await loadModel(copy, hasher)).fingerprint;
+  const changed = (await load(copy)).fingerprint;
   assert.is.not(changed, fingerprint);
   appendFileSync(join(copy, 'onnx', 'vision_model.onnx'), '\0');
-  assert.is.not((await loadModel(copy, hasher)).fingerprint, changed);
+  assert.is.not((await load(copy)).fingerprint, changed);
 });
 
 loading('modelFingerprint: order of the files does not matter, everything else does', () => {
@@ -95,16 +108,16 @@ loading('modelFingerprint: order of the files does not matter, everything else d
 loading(
   'nothing there, a file instead of a folder, a folder without its files: MODEL_NOT_FOUND',
   async () => {
-    await refused(loadModel(join(folder, 'nowhere'), hasher), 'MODEL_NOT_FOUND', /bundled.*nowhere/);
-    await refused(loadModel(fixture('bad/text.jpg'), hasher), 'MODEL_NOT_FOUND');
-    await refused(loadModel('siglip-that-nobody-knows', hasher), 'MODEL_NOT_FOUND');
-    await refused(loadModel('a\0b', hasher), 'MODEL_NOT_FOUND');
+    await refused(load(join(folder, 'nowhere')), 'MODEL_NOT_FOUND', /bundled.*nowhere/);
+    await refused(load(fixture('bad/text.jpg')), 'MODEL_NOT_FOUND');
+    await refused(load('siglip-that-nobody-knows'), 'MODEL_NOT_FOUND');
+    await refused(load('a\0b'), 'MODEL_NOT_FOUND');
     const empty = join(folder, 'empty');
     mkdirSync(empty);
-    await refused(loadModel(empty, hasher), 'MODEL_NOT_FOUND', /vision_model\.onnx/);
+    await refused(load(empty), 'MODEL_NOT_FOUND', /vision_model\.onnx/);
     const bare = copyOfTiny('bare');
     unlinkSync(join(bare, 'preprocessor_config.json'));
-    await refused(loadModel(bare, hasher), 'MODEL_NOT_FOUND', /preprocessor_config\.json/);
+    await refused(load(bare), 'MODEL_NOT_FOUND', /preprocessor_config\.json/);
   },
 );
 
@@ -113,10 +126,10 @@ loading('a preprocessor_config.json that is no JSON or no config: MODEL_INVALID 
   const path = join(broken, 'preprocessor_config.json');
   for (const content of ['', '{', 'null', '[]', '{}', '"text"']) {
     writeFileSync(path, content);
-    await refused(loadModel(broken, hasher), 'MODEL_INVALID', /broken.*preprocessor_config\.json/);
+    await refused(load(broken), 'MODEL_INVALID', /broken.*preprocessor_config\.json/);
   }
   copyFileSync(fixture('preprocessor-configs/tiny-siglip2-naflex.json'), path);
-  await refused(loadModel(broken, hasher), 'MODEL_INVALID');
+  await refused(load(broken), 'MODEL_INVALID');
 });
 
 loading.after(() => hasher.close());

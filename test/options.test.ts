@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { resolveOptions, signalOption, type SemanticVisionOptions } from '../dist/esm/options.js';
+import { resolveOptions, type SemanticVisionOptions } from '../dist/esm/options.js';
 import { refused } from './helpers/assertions.js';
 
 const options = suite('options');
@@ -11,6 +11,12 @@ options('defaults', () => {
   const resolved = resolveOptions(undefined, 2);
   assert.equal(resolved, {
     model: 'bundled',
+    revision: undefined,
+    dtype: undefined,
+    cacheDir: undefined,
+    localFilesOnly: undefined,
+    text: true,
+    onProgress: undefined,
     workers: 2,
     intraOpNumThreads: 1,
     executionProviders: ['cpu'],
@@ -83,7 +89,13 @@ options('every wrong value is INVALID_OPTION and named', async () => {
     cacheMaxBytes: numbers,
     limitInputPixels: [0, 2 ** 31, ...numbers],
     limitInputBytes: [0, 2 ** 31, ...numbers],
-    model: ['', 1, null, {}, new URL('file:///model')],
+    model: ['', 1, null, {}, new URL('file:///model'), ['bundled']],
+    revision: ['', 1, null, {}],
+    dtype: ['', 'FP32', 'int4', 1, null, {}, ['fp32']],
+    cacheDir: ['', 1, null, new URL('file:///cache')],
+    localFilesOnly: ['true', 1, 0, null],
+    text: ['true', 1, 0, null],
+    onProgress: ['x', 1, null, {}],
     autoOrient: ['true', 1, 0, null],
     decode: ['', 'Fast', 'exact ', 1, true, null, {}, ['fast']],
     executionProviders: ['cpu', [], [1], [null], {}, null, new Set(['cpu'])],
@@ -116,13 +128,6 @@ options('both ways of decoding are allowed', () => {
 options('the ends of the ranges are allowed', () => {
   resolveOptions({ workers: 1024, intraOpNumThreads: 1024, cacheMaxBytes: 0, maxQueue: 1 }, 1);
   resolveOptions({ limitInputBytes: 2 ** 31 - 1, limitInputPixels: 2 ** 31 - 1 }, 1);
-});
-
-options('signalOption', async () => {
-  const { signal } = new AbortController();
-  assert.is(signalOption(signal), signal);
-  assert.is(signalOption(undefined), undefined);
-  await refused(() => signalOption({ aborted: false }), 'INVALID_ARGUMENT', /signal/);
 });
 
 options.run();

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TowerSession, imageTensor, tokenTensor } from '../dist/esm/inference/session.js';
 import { refused, sameBits } from './helpers/assertions.js';
-import { ROOT, TINY_DIMENSIONS, TINY_MODEL } from './helpers/fixtures.js';
+import { ROOT, TINY_DIMENSIONS, TINY_MODEL, fixture } from './helpers/fixtures.js';
 
 const VISION = join(TINY_MODEL, 'onnx', 'vision_model.onnx');
 const TEXT = join(ROOT, 'models', 'bundled', 'text_model.onnx');
@@ -26,23 +26,86 @@ session('runs an image tower on a buffer that is filled again and again', async 
   const pixels = new Float32Array(3 * 64 * 64);
   const tensor = imageTensor(pixels, 64, 64);
   pixels.fill(-1);
-  const black = await tower.run(tensor);
+  const [black] = (await tower.run(tensor)) as [Float32Array];
   const copy = black.slice();
   pixels.fill(1);
-  const white = await tower.run(tensor);
+  const [white] = (await tower.run(tensor)) as [Float32Array];
   assert.is(white.length, TINY_DIMENSIONS);
   sameBits(black, copy, 'the first output after the second run');
   assert.not.equal(white, black);
   pixels.fill(-1);
-  sameBits(await tower.run(tensor), black);
+  sameBits((await tower.run(tensor))[0]!, black);
   await tower.release();
 });
 
 session('runs a text tower', async () => {
   const tower = await TowerSession.open(TEXT, 'input_ids', OPTIONS);
-  assert.is((await tower.run(tokenTensor([5, 6, 7]))).length, 768);
+  const rows = await tower.run(tokenTensor([[5, 6, 7]]));
+  assert.equal(
+    rows.map(({ length }) => length),
+    [768],
+  );
   await tower.release();
 });
+
+session('several rows in one run, and whether the graph takes them', async () => {
+  const tower = await TowerSession.open(fixture('graphs/text_batch_dependent.onnx'), 'input_ids', OPTIONS);
+  assert.is(tower.freeBatch, true);
+  const rows = await tower.run(
+    tokenTensor([
+      [1, 2],
+      [4, 2],
+      [2, 2],
+    ]),
+  );
+  assert.equal(
+    rows.map((row) => [...row]),
+    [
+      [0.25, 1],
+      [1, 1],
+      [0.5, 1],
+    ],
+  );
+  await tower.release();
+  const fixed = await TowerSession.open(fixture('graphs/text_fixed_batch.onnx'), 'input_ids', OPTIONS);
+  assert.is(fixed.freeBatch, false);
+  assert.equal([...(await fixed.run(tokenTensor([[7, 9]])))[0]!], [7, 9]);
+  await refused(fixed.run(tokenTensor([[1], [2]])), 'MODEL_INVALID');
+  await fixed.release();
+});
+
+const RAMP = Float32Array.from({ length: 3 * 8 * 8 }, (_, i) => i);
+
+session('a plain vision transformer: its first token, unless it has a pooler', async () => {
+  const vit = await TowerSession.open(fixture('graphs/vit.onnx'), 'pixel_values', OPTIONS);
+  assert.equal(await vit.run(imageTensor(RAMP, 8, 8)), [RAMP.slice(0, 64)]);
+  await vit.release();
+  const pooled = await TowerSession.open(fixture('graphs/vit_pooler.onnx'), 'pixel_values', OPTIONS);
+  assert.equal(await pooled.run(imageTensor(RAMP, 8, 8)), [Float32Array.of(31.5, 95.5, 159.5)]);
+  await pooled.release();
+});
+
+session(
+  'graphs that hold no embedding, or want more than a tower gets: MODEL_INVALID naming it',
+  async () => {
+    const cases = [
+      ['logits', 'pixel_values', /outputs logits \[batch, 3\]/],
+      ['feature_map', 'pixel_values', /pooler_output \[batch, 3, 1, 1\]/],
+      ['text_mask', 'input_ids', /inputs input_ids, attention_mask/],
+      ['text_tokens', 'input_ids', /last_hidden_state \[batch, length, 1\]/],
+    ] as const;
+    for (const [name, input, message] of cases) {
+      await refused(
+        TowerSession.open(fixture(`graphs/${name}.onnx`), input, OPTIONS),
+        'MODEL_INVALID',
+        message,
+      );
+    }
+    const double = await TowerSession.open(fixture('graphs/double.onnx'), 'pixel_values', OPTIONS);
+    await refused(double.run(imageTensor(RAMP, 8, 8)), 'MODEL_INVALID', /float32.*float64/);
+    await double.release();
+  },
+);
 
 session('a file that is no model, empty, cut or missing: MODEL_INVALID with its path', async () => {
   const files = [
@@ -77,8 +140,9 @@ session(
 session('a tensor of the wrong size: MODEL_INVALID, and the session goes on', async () => {
   const tower = await TowerSession.open(VISION, 'pixel_values', OPTIONS);
   await refused(tower.run(imageTensor(new Float32Array(3 * 32 * 32), 32, 32)), 'MODEL_INVALID');
-  await refused(tower.run(tokenTensor([1])), 'MODEL_INVALID');
-  assert.is((await tower.run(imageTensor(new Float32Array(3 * 64 * 64), 64, 64))).length, TINY_DIMENSIONS);
+  await refused(tower.run(tokenTensor([[1]])), 'MODEL_INVALID');
+  const [vector] = await tower.run(imageTensor(new Float32Array(3 * 64 * 64), 64, 64));
+  assert.is(vector?.length, TINY_DIMENSIONS);
   await tower.release();
 });
 
@@ -89,10 +153,13 @@ session('session options that ONNX Runtime refuses: MODEL_INVALID', async () => 
   );
 });
 
-session('tokenTensor is int64 [1, length]', () => {
-  const { type, dims, data } = tokenTensor([1, 2, 2 ** 40]);
-  assert.equal([type, [...dims]], ['int64', [1, 3]]);
-  assert.equal([...(data as BigInt64Array)], [1n, 2n, 2n ** 40n]);
+session('tokenTensor is int64 [rows, length]', () => {
+  const { type, dims, data } = tokenTensor([
+    [1, 2, 2 ** 40],
+    [4, 5, 6],
+  ]);
+  assert.equal([type, [...dims]], ['int64', [2, 3]]);
+  assert.equal([...(data as BigInt64Array)], [1n, 2n, 2n ** 40n, 4n, 5n, 6n]);
 });
 
 session.after(() => rmSync(folder, { recursive: true }));

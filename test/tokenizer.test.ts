@@ -1,5 +1,5 @@
-// Text to token ids with the bundled tokenizer.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// Text to token ids: with the bundled tokenizer, and as the reference does with SigLIP's and SigLIP 2's.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -7,7 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TextEncoder } from '../dist/esm/inference/tokenizer.js';
 import { refused } from './helpers/assertions.js';
-import { ROOT } from './helpers/fixtures.js';
+import { ROOT, fixture, fixtureJson } from './helpers/fixtures.js';
+import { goldenTexts, textTower } from './helpers/texts.js';
 
 const BUNDLED = join(ROOT, 'models', 'bundled');
 const tower = {
@@ -15,7 +16,10 @@ const tower = {
   tokenizer: join(BUNDLED, 'tokenizer.json'),
   tokenizerConfig: join(BUNDLED, 'tokenizer_config.json'),
   maxLength: 64,
-};
+  canonicalization: 'none',
+  padId: undefined,
+  batch: false,
+} as const;
 const encoder = await TextEncoder.open(tower);
 
 const tokenizer = suite('TextEncoder');
@@ -49,6 +53,99 @@ tokenizer('any text whatever', () => {
     }),
   );
 });
+
+for (const [model, rule, ids, ids64] of [
+  ['tiny-siglip', 'siglip', 'ids', 'ids64'],
+  ['tiny-siglip2', 'none', 'ids', 'ids64'],
+  ['tiny-siglip2', 'lowercase', 'idsLowercase', undefined],
+] as const) {
+  tokenizer(`${model}, ${rule}: the reference's ids of every golden text`, async () => {
+    const texts = goldenTexts(model);
+    assert.is(texts.length, 36);
+    const short = await TextEncoder.open({ ...textTower(model), canonicalization: rule });
+    const long = await TextEncoder.open({ ...textTower(model), canonicalization: rule, maxLength: 64 });
+    for (const golden of texts) {
+      assert.equal(short.encode(golden.text), golden[ids], golden.text);
+      if (ids64 !== undefined) assert.equal(long.encode(golden.text), golden[ids64], golden.text);
+    }
+  });
+}
+
+for (const [model, file, maxLength] of [
+  ['tiny-siglip', 'sentencepiece', 16],
+  ['tiny-siglip2', 'tokenizers', 64],
+] as const) {
+  tokenizer(`${model}: the ids that ${file} gives random texts, special tokens in some of them`, async () => {
+    const texts = fixtureJson(`${model}/${file}.json`) as [text: string, ids: number[]][];
+    assert.ok(texts.length >= 200);
+    const tower = { ...textTower(model), maxLength };
+    const encoderOf = await TextEncoder.open(tower);
+    for (const [text, ids] of texts) {
+      const filling = new Array<number | undefined>(maxLength - ids.length).fill(tower.padId);
+      assert.equal(encoderOf.encode(text), [...ids, ...filling], text);
+    }
+  });
+}
+
+// What the reference's rules give where the golden texts are silent.
+tokenizer(
+  'SigLIP: special tokens typed in a text count, in either case, and no space comes after them',
+  async () => {
+    const siglip = await TextEncoder.open(textTower('tiny-siglip'));
+    const cat = [3, 220];
+    const filled = (...ids: number[]) => [...ids, ...new Array<number>(16 - ids.length).fill(1)];
+    assert.equal(siglip.encode('a cat'), filled(...cat));
+    assert.equal(siglip.encode('A cat. </S> '), filled(...cat));
+    assert.equal(siglip.encode('</s>a cat'), filled(1, 38, 220));
+    assert.equal(siglip.encode('a cat<unk>'), filled(...cat, 2));
+    assert.equal(siglip.encode('a<pad>cat'), siglip.encode('apadcat'));
+    for (const nothing of ['', ' ', '?!', '\u200b', '▁', ' \x1c\x85.'])
+      assert.equal(siglip.encode(nothing), filled(), nothing);
+  },
+);
+
+tokenizer('SigLIP 2: special tokens are found before the text is lower-cased', async () => {
+  const siglip2 = await TextEncoder.open(textTower('tiny-siglip2'));
+  const ids = siglip2.encode('a<bos>');
+  assert.equal(ids.slice(0, 3), [274, 2, 1]);
+  assert.not.equal(siglip2.encode('a<BOS>').slice(0, 3), [274, 2, 1]);
+});
+
+tokenizer('the closing token comes even where tokenizer.json leaves it to Python', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-tokenizer-'));
+  for (const model of ['tiny-siglip', 'tiny-siglip2'] as const) {
+    const path = join(folder, 'tokenizer.json');
+    const json = JSON.parse(readFileSync(fixture(`${model}/tokenizer.json`), 'utf8')) as object;
+    writeFileSync(path, JSON.stringify({ ...json, post_processor: null }));
+    const whole = await TextEncoder.open(textTower(model));
+    const stripped = await TextEncoder.open({ ...textTower(model), tokenizer: path });
+    for (const { text } of goldenTexts(model)) assert.equal(stripped.encode(text), whole.encode(text), text);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+tokenizer(
+  'SigLIP, any text: filled to the length, closed, ids of the vocabulary, the same every time',
+  async () => {
+    for (const model of ['tiny-siglip', 'tiny-siglip2'] as const) {
+      const tower = textTower(model);
+      const encoderOf = await TextEncoder.open(tower);
+      const eos = 1;
+      fc.assert(
+        fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (text) => {
+          const ids = encoderOf.encode(text);
+          assert.is(ids.length, tower.maxLength);
+          assert.ok(ids.every((id) => Number.isInteger(id) && id >= 0 && id < 640));
+          const end = ids.findIndex(
+            (id, i) => ids.slice(i + 1).every((later) => later === tower.padId) && id === eos,
+          );
+          assert.ok(end >= 0, 'closed');
+          assert.equal(encoderOf.encode(text), ids);
+        }),
+      );
+    }
+  },
+);
 
 tokenizer('files that are missing or no tokenizer: MODEL_INVALID with the path', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-tokenizer-'));

@@ -2,7 +2,11 @@
 import { RawImage } from '@huggingface/transformers';
 import { FastResizeFilter, ResizeFit, Transformer } from '@napi-rs/image';
 import sharp from 'sharp';
-import { kernelImplementation, resizeNormalizeInto } from '../../dist/esm/image/binding.js';
+import {
+  kernelImplementation,
+  kernelImplementations,
+  resizeNormalizeInto,
+} from '../../dist/esm/image/binding.js';
 import { geometryOf } from '../../dist/esm/image/geometry.js';
 import { valueTable } from '../../dist/esm/image/value-table.js';
 import { freeImages, measure } from '../measure.js';
@@ -14,7 +18,6 @@ const SIZES = [
   { width: 4032, height: 3024, samples: 20, below: 12 },
 ];
 const OURS = 'semantic-vision';
-const SCALAR = 'semantic-vision, scalar';
 const NAPI = '@napi-rs/image fastResize';
 const SHARP = 'sharp, from raw pixels';
 const TRANSFORMERS = 'transformers.js processor';
@@ -24,7 +27,13 @@ type Work = () => Promise<unknown>;
 /** Each makes its work ready for one size. */
 const SUBJECTS: Record<string, (width: number, height: number) => Work> = {
   [OURS]: (width, height) => ours(width, height, kernelImplementation()),
-  [SCALAR]: (width, height) => ours(width, height, 'scalar'),
+  // Every implementation of this CPU by name, so that one run tells whether the widest pays.
+  ...Object.fromEntries(
+    kernelImplementations().map((name) => [
+      `${OURS}, ${name}`,
+      (width: number, height: number) => ours(width, height, name),
+    ]),
+  ),
   [NAPI]: (width, height) => {
     // It takes nothing but RGBA.
     const source = pixels(width, height, 4);

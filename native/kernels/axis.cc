@@ -63,6 +63,9 @@ Kernel KernelOf(Filter filter) {
   }
 }
 
+// The most of which the high byte, rounded, fits 8 bits.
+constexpr int32_t kMaxHigh = 127 * 256 + 127;
+
 size_t RoundUp(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 int32_t ToFixedPoint(double weight) {
@@ -129,9 +132,17 @@ bool Axis::BuildPacked(const AxisKey& key) {
   }
   packed.stride = longest;
   packed.shift = 0;
-  while ((largest + (1 << packed.shift) / 2) >> packed.shift > INT16_MAX) ++packed.shift;
-  if (!packed.windows.Reserve(key.count) || !packed.high.Reserve(key.count * longest)) return false;
-  std::memset(packed.high.data(), 0, packed.high.bytes());
+  while ((largest + (1 << packed.shift) / 2) >> packed.shift > kMaxHigh) ++packed.shift;
+  const bool quads = key.packing == kQuadPacking;
+  if (!packed.windows.Reserve(key.count) || !packed.high.Reserve(quads ? 0 : key.count * longest) ||
+      !packed.quads.Reserve(quads ? 2 * key.count * longest : 0)) {
+    return false;
+  }
+  if (quads) {
+    std::memset(packed.quads.data(), 0, packed.quads.bytes());
+  } else {
+    std::memset(packed.high.data(), 0, packed.high.bytes());
+  }
 
   for (size_t i = 0; i < key.count; ++i) {
     const Window window = windows.data()[i];
@@ -143,7 +154,15 @@ bool Axis::BuildPacked(const AxisKey& key) {
       const int32_t weight = weights.data()[i * stride + k];
       const int32_t high = (weight + (1 << packed.shift) / 2) >> packed.shift;
       const int32_t low = weight - high * (1 << packed.shift);
-      packed.high.data()[i * longest + lead + k] = static_cast<int16_t>(high);
+      if (quads) {
+        const size_t at = lead + k;
+        int8_t* quad = packed.quads.data() + 2 * (i * longest + at / 4 * 4);
+        const int32_t high_byte = (high + 128) >> 8;
+        quad[at % 4] = static_cast<int8_t>(high - high_byte * 256);
+        quad[4 + at % 4] = static_cast<int8_t>(high_byte);
+      } else {
+        packed.high.data()[i * longest + lead + k] = static_cast<int16_t>(high);
+      }
       (low < 0 ? lowest : highest) += 255 * low;
     }
     lowest >>= packed.shift;
@@ -156,7 +175,8 @@ bool Axis::BuildPacked(const AxisKey& key) {
 }
 
 size_t Axis::bytes() const {
-  return windows.bytes() + weights.bytes() + packed.windows.bytes() + packed.high.bytes();
+  return windows.bytes() + weights.bytes() + packed.windows.bytes() + packed.high.bytes() +
+         packed.quads.bytes();
 }
 
 // Geometry.c (ImagingScaleAffine): positions are summed up step by step, whose rounding differs from a product's.

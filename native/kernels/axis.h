@@ -16,6 +16,9 @@ enum class Filter { kNearest = 0, kLanczos = 1, kBilinear = 2, kBicubic = 3, kBo
 constexpr int kWeightBits = 22;
 constexpr int32_t kHalf = 1 << (kWeightBits - 1);
 
+// The AxisKey::packing that asks for PackedWeights::quads; any other one but 0 asks for PackedWeights::high.
+constexpr size_t kQuadPacking = 4;
+
 struct AxisKey {
   size_t source_size;
   size_t target_size;
@@ -49,6 +52,9 @@ struct PackedWindow {
 struct PackedWeights {
   Buffer<PackedWindow> windows;
   Buffer<int16_t> high;  // `stride` per output; the low halves are what is left of Axis::weights
+  // The same for 8-bit multiply-add: 2 * `stride` per output; for every four weights first their signed low bytes, then
+  // their high bytes: high = 256 * (high byte) + (low byte).
+  Buffer<int8_t> quads;
   size_t stride = 0;
   int shift = 0;
 };

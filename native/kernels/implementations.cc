@@ -31,7 +31,28 @@ bool CpuHasAvx2() {
 }
 #endif
 
+#if SEMANTIC_VISION_HAS_AVX512
+// Likewise the 512-bit and the mask registers. No CPU has AVX-512 without AVX2, which some of its functions are.
+bool CpuHasAvx512() {
+  if (!CpuHasAvx2()) return false;
+#if defined(_MSC_VER)
+  constexpr unsigned kFoundationBytesAndLengths = (1u << 16) | (1u << 30) | (1u << 31);
+  int registers[4];
+  __cpuidex(registers, 7, 0);
+  const unsigned leaf7 = static_cast<unsigned>(registers[1]);
+  return (_xgetbv(0) & 0xe6) == 0xe6 && (leaf7 & kFoundationBytesAndLengths) == kFoundationBytesAndLengths &&
+         (registers[2] & (1 << 11)) != 0;
+#else
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+#endif
+}
+#endif
+
 constexpr Implementation kImplementations[] = {
+#if SEMANTIC_VISION_HAS_AVX512
+    {"avx512", CpuHasAvx512, NormalizeAvx2, &kResizeAvx512},
+#endif
 #if SEMANTIC_VISION_HAS_AVX2
     {"avx2", CpuHasAvx2, NormalizeAvx2, &kResizeAvx2},
 #endif

@@ -4,8 +4,10 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define SEMANTIC_VISION_HAS_AVX2 1
+#define SEMANTIC_VISION_HAS_AVX512 1
 #else
 #define SEMANTIC_VISION_HAS_AVX2 0
+#define SEMANTIC_VISION_HAS_AVX512 0
 #endif
 
 #if defined(__aarch64__) || defined(_M_ARM64)
@@ -18,8 +20,11 @@
 // binary, and the linker may pick those for code that runs on older CPUs. MSVC needs no switch to use intrinsics.
 #if SEMANTIC_VISION_HAS_AVX2 && !defined(_MSC_VER)
 #define SEMANTIC_VISION_TARGET_AVX2 __attribute__((target("avx2")))
+// What "avx512" stands for in this project: Cascade Lake, Ice Lake, Zen 4 and later.
+#define SEMANTIC_VISION_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 #else
 #define SEMANTIC_VISION_TARGET_AVX2
+#define SEMANTIC_VISION_TARGET_AVX512
 #endif
 
 // For the rare path of a hot loop: inlined, it would take the registers of the common one.

@@ -30,6 +30,7 @@ struct ResizeKernel {
 
 extern const ResizeKernel kResizeScalar;
 extern const ResizeKernel kResizeAvx2;
+extern const ResizeKernel kResizeAvx512;
 extern const ResizeKernel kResizeNeon;
 
 // Sides beyond this would need weight tables out of proportion; no image format in use comes near it.

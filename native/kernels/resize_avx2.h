@@ -11,10 +11,6 @@
 #include "axis.h"
 #include "pixel_view.h"
 
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
-
 namespace semantic_vision {
 namespace avx2 {
 
@@ -37,16 +33,8 @@ struct Unsettled {
 void SettleColumns(const Unsettled& unsettled, const PixelView& source, size_t batch, const Axis& axis, size_t begin,
                    size_t pair_bytes, uint8_t* into);
 
-// Position of the lowest bit that is set; there must be one.
-inline size_t LowestBit(uint32_t bits) {
-#if defined(_MSC_VER)
-  unsigned long position;
-  _BitScanForward(&position, bits);
-  return position;
-#else
-  return static_cast<size_t>(__builtin_ctz(bits));
-#endif
-}
+// One byte of the horizontal pass with the whole weights: `channel` of `row` of the source in column `output`.
+uint8_t Exact(const PixelView& source, size_t row, size_t channel, const Axis& axis, size_t output);
 
 size_t ScratchBytes(const Axis& axis);
 void Horizontal(const PixelView& source, size_t batch, const Axis& axis, size_t begin, size_t end, uint8_t* scratch,

@@ -1,4 +1,4 @@
-// Exact results for the few bytes of the horizontal AVX2 pass that half the weights' bits leave open.
+// Exact results for the few bytes of the horizontal AVX2 and AVX-512 passes that half the weights' bits leave open.
 #include "platform.h"
 
 #if SEMANTIC_VISION_HAS_AVX2
@@ -7,15 +7,19 @@
 
 #include <algorithm>
 
+#include "lowest_bit.h"
 #include "resize_avx2.h"
 
 namespace semantic_vision {
 namespace avx2 {
-namespace {
 
-// The weighted sum over one channel of one row, rounded.
-SEMANTIC_VISION_TARGET_AVX2 inline uint8_t Exact(const uint8_t* row, size_t row_bytes, size_t channels, size_t channel,
-                                                 const Window& window, const int32_t* weights) {
+SEMANTIC_VISION_TARGET_AVX2 uint8_t Exact(const PixelView& source, size_t row_number, size_t channel, const Axis& axis,
+                                          size_t output) {
+  const uint8_t* row = source.data + row_number * source.row_stride;
+  const size_t channels = source.channels;
+  const size_t row_bytes = source.width * channels;
+  const Window window = axis.windows.data()[output];
+  const int32_t* weights = axis.weights.data() + output * axis.stride;
   constexpr char o = -128;
   const __m128i every_third = _mm_setr_epi8(0, o, o, o, 3, o, o, o, 6, o, o, o, 9, o, o, o);
   const __m128i every_fourth = _mm_setr_epi8(0, o, o, o, 4, o, o, o, 8, o, o, o, 12, o, o, o);
@@ -35,20 +39,16 @@ SEMANTIC_VISION_TARGET_AVX2 inline uint8_t Exact(const uint8_t* row, size_t row_
   return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
 }
 
-}  // namespace
-
 SEMANTIC_VISION_TARGET_AVX2 void SettleColumns(const Unsettled& unsettled, const PixelView& source, size_t batch,
                                                const Axis& axis, size_t begin, size_t pair_bytes, uint8_t* into) {
   for (size_t n = 0; n < unsettled.count; ++n) {
     const size_t output = unsettled.output[n];
-    const int32_t* weights = axis.weights.data() + output * axis.stride;
     for (uint32_t bytes = unsettled.bytes[n]; bytes != 0; bytes &= bytes - 1) {
       const size_t byte = LowestBit(bytes);
       const size_t row = batch * kBatchRows + byte / 8 * 2 + byte % 2;
       if (row >= source.height) continue;  // below the image: whatever is there meets no weight
       into[byte / 8 * pair_bytes + (output - begin) * 6 + byte % 8] =
-          Exact(source.data + row * source.row_stride, source.width * source.channels, source.channels, byte % 8 / 2,
-                axis.windows.data()[output], weights);
+          Exact(source, row, byte % 8 / 2, axis, output);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lowest_bit.h"
 #include "resize.h"
 #include "resize_avx2.h"
 

@@ -5,28 +5,37 @@ import { VisionError, messageOf } from '../errors.js';
 // What exporters call the embedding, best first. Plain SigLIP vision graphs also put out last_hidden_state, which is
 // never asked for: it would be a copy of up to 3.4 MB for nothing.
 const EMBEDDING_OUTPUTS = ['image_embeds', 'text_embeds', 'pooler_output'];
+// Plain vision transformers (ViT, DINOv2) exported without a pooler: their first token, CLS, stands for the image.
+const TOKENS_OUTPUT = 'last_hidden_state';
 
 /** A loaded tower: one input, and of its outputs the embedding. */
 export class TowerSession {
   readonly #session: InferenceSession;
   readonly #input: string;
   readonly #output: string;
+  /** Whether the graph takes any number of rows. */
+  readonly freeBatch: boolean;
 
   private constructor(session: InferenceSession, input: string, output: string) {
     this.#session = session;
     this.#input = input;
     this.#output = output;
+    this.freeBatch = typeof shapeOf(session.inputMetadata, input)?.[0] !== 'number';
   }
 
   /**
    * Opens an ONNX file.
    * @param path - the file
-   * @param input - the input the tower must have, `pixel_values` or `input_ids`
+   * @param input - the input the tower must have and the only one it may have, `pixel_values` or `input_ids`
    * @param options - ONNX Runtime's session options
    * @returns the session
-   * @throws `MODEL_INVALID` when it cannot be loaded or lacks the input or an embedding output
+   * @throws `MODEL_INVALID` when it cannot be loaded, has other inputs, or lacks an embedding output
    */
-  static async open(path: string, input: string, options: Record<string, unknown>): Promise<TowerSession> {
+  static async open(
+    path: string,
+    input: 'pixel_values' | 'input_ids',
+    options: Record<string, unknown>,
+  ): Promise<TowerSession> {
     let session: InferenceSession;
     try {
       session = await InferenceSession.create(path, options);
@@ -35,24 +44,31 @@ export class TowerSession {
         cause,
       });
     }
-    const output = EMBEDDING_OUTPUTS.find((name) => session.outputNames.includes(name));
-    if (!session.inputNames.includes(input) || output === undefined) {
+    const output = embeddingOutput(session, input);
+    if (session.inputNames.join() !== input || output === undefined) {
+      const outputs = session.outputNames.map((name) => {
+        const shape = shapeOf(session.outputMetadata, name);
+        return shape === undefined ? name : `${name} [${shape.join(', ')}]`;
+      });
+      await session.release();
       throw new VisionError(
         'MODEL_INVALID',
-        `Expected input "${input}" and one of the outputs ${EMBEDDING_OUTPUTS.join(', ')} in ${path} but found ` +
-          `inputs ${session.inputNames.join(', ')} and outputs ${session.outputNames.join(', ')}.`,
+        `Expected the one input "${input}" and a two-dimensional output ${EMBEDDING_OUTPUTS.join(', ')}` +
+          `${input === 'pixel_values' ? ` (or ${TOKENS_OUTPUT} [batch, tokens, dimensions])` : ''} in ${path} but found ` +
+          `inputs ${session.inputNames.join(', ')} and outputs ${outputs.join(', ')}. Export the tower by itself, as ` +
+          'the feature-extraction task does.',
       );
     }
     return new TowerSession(session, input, output);
   }
 
   /**
-   * Runs the tower on one tensor.
-   * @param tensor - batch of one
-   * @returns the raw embedding; a copy that the caller owns
-   * @throws `MODEL_INVALID` when the run fails or the output is not one row of float32
+   * Runs the tower.
+   * @param tensor - one row an image or text
+   * @returns the raw embeddings, one a row
+   * @throws `MODEL_INVALID` when the run fails or the output is not float32 with as many rows
    */
-  async run(tensor: Tensor): Promise<Float32Array> {
+  async run(tensor: Tensor): Promise<Float32Array[]> {
     let output: Tensor | undefined;
     try {
       const results = await this.#session.run({ [this.#input]: tensor }, [this.#output]);
@@ -60,20 +76,47 @@ export class TowerSession {
     } catch (cause) {
       throw new VisionError('MODEL_INVALID', `The model failed to run: ${messageOf(cause)}`, { cause });
     }
-    if (output?.type !== 'float32' || output.dims.length !== 2 || output.dims[0] !== 1) {
+    const rows = tensor.dims[0] as number;
+    const rank = this.#output === TOKENS_OUTPUT ? 3 : 2;
+    if (output?.type !== 'float32' || output.dims.length !== rank || output.dims[0] !== rows) {
       throw new VisionError(
         'MODEL_INVALID',
-        `Expected output "${this.#output}" to be float32 [1, dimensions] but found ` +
+        `Expected output "${this.#output}" to be float32 ` +
+          `[${rows}, ${rank === 3 ? 'tokens, ' : ''}dimensions] but found ` +
           `${output?.type ?? 'nothing'} [${output?.dims.join(', ') ?? ''}].`,
       );
     }
-    return output.data as Float32Array;
+    const data = output.data as Float32Array;
+    const dimensions = output.dims[rank - 1] as number;
+    // In a row of tokens the first one is the embedding.
+    return Array.from({ length: rows }, (_, row) => {
+      const start = (row * data.length) / rows;
+      return data.subarray(start, start + dimensions);
+    });
   }
 
   /** Frees the native session; it must not be used afterwards. */
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+// Graphs may leave the shape of an output open; then the first run tells.
+function embeddingOutput(session: InferenceSession, input: string): string | undefined {
+  const hasRank = (name: string, rank: number) => {
+    const shape = shapeOf(session.outputMetadata, name);
+    return session.outputNames.includes(name) && (shape === undefined || shape.length === rank);
+  };
+  const pooled = EMBEDDING_OUTPUTS.find((name) => hasRank(name, 2));
+  return pooled ?? (input === 'pixel_values' && hasRank(TOKENS_OUTPUT, 3) ? TOKENS_OUTPUT : undefined);
+}
+
+function shapeOf(
+  metadata: readonly InferenceSession.ValueMetadata[],
+  wanted: string,
+): readonly (number | string)[] | undefined {
+  const found = metadata.find(({ name }) => name === wanted);
+  return found?.isTensor && found.shape.length > 0 ? found.shape : undefined;
 }
 
 /**
@@ -89,9 +132,10 @@ export function imageTensor(pixels: Float32Array, height: number, width: number)
 
 /**
  * An int64 tensor of token ids.
- * @param ids - token ids
- * @returns a tensor of shape `[1, ids.length]`
+ * @param rows - token ids of each text, all of one length
+ * @returns a tensor of shape `[rows.length, rows[0].length]`
  */
-export function tokenTensor(ids: readonly number[]): Tensor {
-  return new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]);
+export function tokenTensor(rows: readonly (readonly number[])[]): Tensor {
+  const length = rows[0]?.length ?? 0;
+  return new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, length]);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { VisionError, messageOf } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 
-/** A file of a model. */
+/** A file of a bundled model. */
 export interface ManifestFile {
   /** Relative to the model's folder. */
   path: string;
@@ -14,21 +14,78 @@ export interface ManifestFile {
   sha256: string;
 }
 
-/** What the manifest says of a model. */
-export interface ManifestModel {
+/** How a cosine becomes a probability: `sigmoid(scale * cosine + bias)`. */
+export interface Logits {
+  /** The multiplier itself, not its logarithm. */
+  scale: number;
+  bias: number;
+  /** Where the numbers come from. */
+  source: string;
+}
+
+/** Values that somebody else published for a model, to hold the files in the cache against. */
+export interface ReferenceValues {
+  tokens?: {
+    text: string;
+    /** The ids before padding, the closing token included. */
+    ids: number[];
+    source: string;
+  }[];
+  logits?: {
+    /** `https:` URL, or a path relative to the file that holds these values. */
+    image: string;
+    texts: string[];
+    /** `scale * cosine + bias` of each text. */
+    values: number[];
+    tolerance: number;
+    source: string;
+  }[];
+}
+
+/** What every entry says. */
+interface ManifestEntry {
   id: string;
-  source: 'bundled';
-  /** Folder inside `models/`. */
-  directory: string;
+  description: string;
   revision: string;
-  dtype: string;
+  /** Length of the vectors; the model itself is asked, and must agree. */
   dimensions: number;
+  /** Side of the square input, in pixels. */
   imageSize: number;
   /** Most tokens of a text. */
   textLength: number;
   licence: string;
-  files: ManifestFile[];
 }
+
+/** A model that is part of the package. */
+export interface BundledModel extends ManifestEntry {
+  source: 'bundled';
+  /** Folder inside `models/`. */
+  directory: string;
+  dtype: string;
+  files: ManifestFile[];
+  logits: Logits;
+}
+
+/** A model on the hub. */
+export interface HubModel extends ManifestEntry {
+  source: 'hub';
+  /** The repository that holds the ONNX files. */
+  repo: string;
+  /** Where the revision comes from, or why it is a branch and not a commit. */
+  revisionSource: string;
+  /** Names of the tensors that are fed and fetched. */
+  tensors: { imageInput: string; imageOutput: string; textInput: string; textOutput: string };
+  /** The split graphs hold neither number; null where no source could be verified, with the reason. */
+  logits: Logits | null;
+  /** Why `logits` is null. */
+  logitsMissing?: string;
+  /** The trained checkpoint, whose own file holds both numbers. */
+  checkpoint: string;
+  reference?: ReferenceValues;
+}
+
+/** An entry of the manifest. */
+export type ManifestModel = BundledModel | HubModel;
 
 /**
  * Folder that holds the manifest and the bundled model.

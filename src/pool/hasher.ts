@@ -35,11 +35,12 @@ export class Hasher {
   /**
    * SHA-256 and size of a file.
    * @param path - the file
+   * @param gitBlob - whether the reply shall hold the SHA-1 by which git names this content as well
    * @returns the reply; a file that cannot be read is a reply too
    * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly
    */
-  async file(path: string): Promise<HashReply> {
-    return this.#run({ path });
+  async file(path: string, gitBlob = false): Promise<HashReply> {
+    return this.#run({ path, gitBlob });
   }
 
   /** Lets the hashes under way finish, then ends the thread. */

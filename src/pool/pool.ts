@@ -16,24 +16,28 @@ import type {
   ReplyTo,
   Task,
   TextJob,
+  TextsJob,
   WarmJob,
   WorkerConfig,
 } from './protocol.js';
 import { LaneQueue } from './queue.js';
 
 /** A job that waits or runs. */
-type EmbedJob = ImageJob | PixelsJob | TextJob;
+type EmbedJob = ImageJob | PixelsJob | TextJob | TextsJob;
+
+/** What a job that did not fail answers. */
+type Success<J extends Job> = Exclude<ReplyTo<J>, Failure>;
 
 interface Waiting {
   readonly job: EmbedJob;
-  readonly resolve: (reply: Embedded) => void;
+  readonly resolve: (reply: Success<EmbedJob>) => void;
   readonly reject: (error: VisionError) => void;
 }
 
 /** A submitted job: its result, and the two things that can still be done about it. */
-export interface Submission {
+export interface Submission<R = Embedded> {
   /** Rejects with the failure's code, or `ABORTED`, `WORKER_FAILED`. */
-  result: Promise<Embedded>;
+  result: Promise<R>;
   /** Moves it to the interactive lane if it still waits. */
   promote: () => void;
   /** Drops it if it still waits, and says whether it did: its result then never settles. A run cannot be interrupted. */
@@ -119,13 +123,13 @@ export class WorkerPool {
 
   /**
    * Hands in a job.
-   * @param job - image, pixels or text
+   * @param job - image, pixels, text or texts
    * @param priority - its lane
    * @param bounded - whether `maxQueue` applies; streams, which bound themselves, are exempt
    * @returns the submission
    * @throws `QUEUE_FULL` when `maxQueue` jobs wait already, `CLOSED` after {@link WorkerPool.close}
    */
-  submit(job: EmbedJob, priority: Priority, bounded: boolean): Submission {
+  submit<J extends EmbedJob>(job: J, priority: Priority, bounded: boolean): Submission<Success<J>> {
     if (this.#closing)
       throw new VisionError('CLOSED', 'The pool has been closed: create a new SemanticVision.');
     if (bounded && this.#running >= this.#workers && this.#queue.size >= this.#maxQueue) {
@@ -135,8 +139,9 @@ export class WorkerPool {
           'Slow down, retry later, raise maxQueue, or use embedImages, which waits.',
       );
     }
-    const { promise, resolve, reject } = deferred<Embedded>();
-    const waiting: Waiting = { job, resolve, reject };
+    const { promise, resolve, reject } = deferred<Success<J>>();
+    // The queue holds jobs of all kinds; a job's own answer is the only one that comes back for it.
+    const waiting: Waiting = { job, resolve: resolve as Waiting['resolve'], reject };
     this.#queue.push(waiting, priority);
     this.#dispatch();
     return {
@@ -222,7 +227,7 @@ async function ask<J extends Job>(
   slot: number,
   job: J,
   onDeath?: () => void,
-): Promise<Exclude<ReplyTo<J>, Failure>> {
+): Promise<Success<J>> {
   let reply: ReplyTo<J>;
   try {
     // The buffers are ours (stage 1 copied them), so they can be moved instead of copied once more.
@@ -237,7 +242,7 @@ async function ask<J extends Job>(
     );
   }
   if (!reply.ok) throw new VisionError(reply.code, reply.message);
-  return reply as Exclude<ReplyTo<J>, Failure>;
+  return reply as Success<J>;
 }
 
 function buffersOf(job: Job): ArrayBuffer[] {

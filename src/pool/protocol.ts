@@ -10,7 +10,7 @@ export interface WorkerConfig {
   /** Path of the image tower. */
   visionModel: string;
   /** The text tower, if the model has one; opened on the first text. */
-  text: TextTower | undefined;
+  text: TextFiles | undefined;
   /** How images become tensors. */
   preprocess: Preprocessing;
   /** Options of every session, complete. */
@@ -21,16 +21,31 @@ export interface WorkerConfig {
   gate: GateMemory;
 }
 
-/** Files and limits of the text tower. */
-export interface TextTower {
+/** How many texts share a run, and so how many a job best holds; decisions/0009 has the measurement. */
+export const TEXT_BATCH = 4;
+
+/** Files of the text tower. */
+export interface TextFiles {
   /** Path of the ONNX file. */
   model: string;
+  /** Path of `config.json`. */
+  config: string;
   /** Path of `tokenizer.json`. */
   tokenizer: string;
   /** Path of `tokenizer_config.json`. */
   tokenizerConfig: string;
+  /** Whether several texts may share a run. Never with quantised weights: a vector would depend on its neighbours. */
+  batch: boolean;
+}
+
+/** A text tower with what its files say; only workers read them, since a tokenizer may have 30 MB. */
+export interface TextTower extends Omit<TextFiles, 'config'> {
   /** Most tokens. */
   maxLength: number;
+  /** What is done to a text before its tokenizer, see {@link canonicalize}. */
+  canonicalization: 'none' | 'lowercase' | 'siglip';
+  /** The token that fills texts up to `maxLength` on their right; undefined: they are not filled. */
+  padId: number | undefined;
 }
 
 /** Encoded bytes, with what the header said. */
@@ -55,6 +70,12 @@ export interface TextJob {
   text: string;
 }
 
+/** Several texts, one after the other or {@link TEXT_BATCH} in a run; one that fails does not harm the others. */
+export interface TextsJob {
+  kind: 'texts';
+  texts: readonly string[];
+}
+
 /** Opens the image session and runs it once. */
 export interface WarmJob {
   kind: 'warm';
@@ -66,7 +87,7 @@ export interface DisposeJob {
 }
 
 /** Everything that can be asked of a worker. */
-export type Job = ImageJob | PixelsJob | TextJob | WarmJob | DisposeJob;
+export type Job = ImageJob | PixelsJob | TextJob | TextsJob | WarmJob | DisposeJob;
 
 /** What a worker is handed. */
 export interface Task {
@@ -96,6 +117,15 @@ export interface Embedded {
   times?: StageTimes;
 }
 
+/** Answer to {@link TextsJob}. */
+export interface TextsEmbedded {
+  ok: true;
+  /** One row of `dimensions` values a text; zeros where it failed. */
+  vectors: Float32Array;
+  /** The texts that have no embedding, by their place in the job. */
+  failures: (Failure & { index: number })[];
+}
+
 /** Answer to {@link WarmJob} and {@link DisposeJob}. */
 export interface Done {
   ok: true;
@@ -103,4 +133,5 @@ export interface Done {
 }
 
 /** The answer that belongs to a job. */
-export type ReplyTo<J extends Job> = (J extends WarmJob | DisposeJob ? Done : Embedded) | Failure;
+export type ReplyTo<J extends Job> =
+  (J extends WarmJob | DisposeJob ? Done : J extends TextsJob ? TextsEmbedded : Embedded) | Failure;

@@ -4,8 +4,9 @@ import { VisionError, messageOf } from '../errors.js';
 import type { Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
 import { l2Normalize } from '../inference/postprocess.js';
-import { TowerSession, imageTensor, tokenTensor } from '../inference/session.js';
-import { TextEncoder } from '../inference/tokenizer.js';
+import { TowerSession, imageTensor } from '../inference/session.js';
+import { TextEmbedder } from '../inference/text-embedder.js';
+import { readTextTower } from '../inference/text-settings.js';
 import { enterNative } from './exit-gate.js';
 import { reclaim } from './reclaim.js';
 import type {
@@ -17,28 +18,31 @@ import type {
   PixelsJob,
   Task,
   TextJob,
+  TextsEmbedded,
+  TextsJob,
   WorkerConfig,
 } from './protocol.js';
+
+const NO_WORD_KNOWN =
+  'The model knows no word of the text, so it has no embedding. Use plain English nouns with the bundled model, or ' +
+  'another model.';
 
 const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode);
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 // Opened once and kept; a failed opening is kept as well, it would fail again.
 let vision: Promise<TowerSession> | undefined;
-let text: Promise<{ session: TowerSession; encoder: TextEncoder }> | undefined;
+let text: Promise<TextEmbedder> | undefined;
 
 function openVision(): Promise<TowerSession> {
   return (vision ??= TowerSession.open(config.visionModel, 'pixel_values', config.sessionOptions));
 }
 
-function openText(): Promise<{ session: TowerSession; encoder: TextEncoder }> {
-  const tower = config.text;
-  if (tower === undefined)
+function openText(): Promise<TextEmbedder> {
+  if (config.text === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
-  return (text ??= Promise.all([
-    TowerSession.open(tower.model, 'input_ids', config.sessionOptions),
-    TextEncoder.open(tower),
-  ]).then(([session, encoder]) => ({ session, encoder })));
+  const files = config.text;
+  return (text ??= readTextTower(files).then((tower) => TextEmbedder.open(tower, config.sessionOptions)));
 }
 
 async function warm(): Promise<Done> {
@@ -51,8 +55,8 @@ async function warm(): Promise<Done> {
     bytesPerSample: 1,
     orientation: 1,
   });
-  const output = await (await openVision()).run(tensor);
-  return { ok: true, dimensions: output.length };
+  const [output] = await (await openVision()).run(tensor);
+  return { ok: true, dimensions: output?.length ?? 0 };
 }
 
 async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
@@ -65,7 +69,8 @@ async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
   const decoded = performance.now();
   preprocessor.write(pixels);
   const written = performance.now();
-  const vector = l2Normalize(await session.run(tensor));
+  const [output] = await session.run(tensor);
+  const vector = l2Normalize(output as Float32Array);
   if (vector === undefined) {
     throw new VisionError('MODEL_INVALID', 'The model answered with a vector that is zero or not finite.');
   }
@@ -89,25 +94,32 @@ function nativeBytes(job: ImageJob | PixelsJob): number {
 }
 
 async function embedText(job: TextJob): Promise<Embedded> {
-  const { session, encoder } = await openText();
-  const vector = l2Normalize(await session.run(tokenTensor(encoder.encode(job.text))));
-  if (vector === undefined) {
-    throw new VisionError(
-      'TEXT_NOT_UNDERSTOOD',
-      'The model knows no word of the text, so it has no embedding. Use plain English nouns with the bundled model, ' +
-        'or another model.',
-    );
-  }
-  return { ok: true, vector };
+  const { vectors, failures } = await embedTexts({ kind: 'texts', texts: [job.text] });
+  const [failure] = failures;
+  if (failure !== undefined) throw new VisionError(failure.code, failure.message);
+  return { ok: true, vector: vectors };
+}
+
+async function embedTexts({ texts }: TextsJob): Promise<TextsEmbedded> {
+  const outputs = await (await openText()).embed(texts);
+  const dimensions = outputs[0]?.length ?? 0;
+  const vectors = new Float32Array(outputs.length * dimensions);
+  const failures: TextsEmbedded['failures'] = [];
+  outputs.forEach((output, index) => {
+    const vector = l2Normalize(output);
+    if (vector !== undefined) vectors.set(vector, index * dimensions);
+    else failures.push({ ok: false, index, code: 'TEXT_NOT_UNDERSTOOD', message: NO_WORD_KNOWN });
+  });
+  return { ok: true, vectors, failures };
 }
 
 async function dispose(): Promise<Done> {
   await (await vision)?.release();
-  await (await text)?.session.release();
+  await (await text)?.release();
   return { ok: true, dimensions: 0 };
 }
 
-function answer(job: Job): Promise<Embedded | Done> {
+function answer(job: Job): Promise<Embedded | TextsEmbedded | Done> {
   switch (job.kind) {
     case 'warm':
       return warm();
@@ -116,6 +128,8 @@ function answer(job: Job): Promise<Embedded | Done> {
       return embedImage(job);
     case 'text':
       return embedText(job);
+    case 'texts':
+      return embedTexts(job);
     case 'dispose':
       return dispose();
   }
@@ -128,7 +142,10 @@ function answer(job: Job): Promise<Embedded | Done> {
  * @param task.slot - its flag at the exit gate
  * @returns the result, or a failure as data: it never rejects
  */
-export default async function handle({ job, slot }: Task): Promise<Embedded | Done | Failure> {
+export default async function handle({
+  job,
+  slot,
+}: Task): Promise<Embedded | TextsEmbedded | Done | Failure> {
   try {
     return await enterNative(config.gate, slot, () => answer(job));
   } catch (error) {

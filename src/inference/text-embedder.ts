@@ -1,0 +1,73 @@
+// A text tower at work: tokenizer and session together, and which texts share a run.
+import { TEXT_BATCH, type TextTower } from '../pool/protocol.js';
+import { TowerSession, tokenTensor } from './session.js';
+import { TextEncoder } from './tokenizer.js';
+
+/** Turns texts into the model's raw vectors. The same text always gives the same bits, whatever it came with. */
+export class TextEmbedder {
+  readonly #session: TowerSession;
+  readonly #encoder: TextEncoder;
+  #batching: 'unproven' | 'proven' | 'off';
+
+  private constructor(session: TowerSession, encoder: TextEncoder, mayBatch: boolean) {
+    this.#session = session;
+    this.#encoder = encoder;
+    this.#batching = mayBatch ? 'unproven' : 'off';
+  }
+
+  /**
+   * Opens the tokenizer and the session of a text tower.
+   * @param tower - its files and rules
+   * @param options - ONNX Runtime's session options
+   * @returns the embedder
+   * @throws `MODEL_INVALID`
+   */
+  static async open(tower: TextTower, options: Record<string, unknown>): Promise<TextEmbedder> {
+    const [session, encoder] = await Promise.all([
+      TowerSession.open(tower.model, 'input_ids', options),
+      TextEncoder.open(tower),
+    ]);
+    // Texts that are not filled up have different lengths and fit into no common tensor.
+    return new TextEmbedder(session, encoder, tower.batch && tower.padId !== undefined && session.freeBatch);
+  }
+
+  /**
+   * Embeds texts: {@link TEXT_BATCH} in a run where that is allowed, what is left over one by one.
+   * @param texts - any number
+   * @returns one vector a text, not normalised
+   * @throws `MODEL_INVALID` when a run fails
+   */
+  async embed(texts: readonly string[]): Promise<Float32Array[]> {
+    const rows = texts.map((text) => this.#encoder.encode(text));
+    const vectors: Float32Array[] = [];
+    while (vectors.length < rows.length) {
+      const next = rows.slice(vectors.length, vectors.length + TEXT_BATCH);
+      const together = next.length === TEXT_BATCH ? await this.#together(next) : undefined;
+      vectors.push(...(together ?? (await this.#session.run(tokenTensor(next.slice(0, 1))))));
+    }
+    return vectors;
+  }
+
+  /** Frees the session. */
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  // ONNX Runtime may choose other kernels for more rows, and nothing promises that they round alike; on the machines
+  // measured they do. So the first batch of a session is the proof for this one: its second row, which lies where a
+  // lone text never does, has to be the same to the bit on its own.
+  async #together(rows: readonly number[][]): Promise<Float32Array[] | undefined> {
+    if (this.#batching === 'off') return undefined;
+    const vectors = await this.#session.run(tokenTensor(rows));
+    if (this.#batching === 'unproven') {
+      const [alone] = await this.#session.run(tokenTensor(rows.slice(1, 2)));
+      this.#batching = sameBits(alone as Float32Array, vectors[1] as Float32Array) ? 'proven' : 'off';
+      if (this.#batching === 'off') return undefined;
+    }
+    return vectors;
+  }
+}
+
+function sameBits(a: Float32Array, b: Float32Array): boolean {
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
+}

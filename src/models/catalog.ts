@@ -1,0 +1,179 @@
+// What can be known of models without running them: which there are, what is in the cache, what their files say.
+import { stat } from 'node:fs/promises';
+import type { Preprocessing } from '../image/preprocessing.js';
+import { readTextTower } from '../inference/text-settings.js';
+import { Hasher } from '../pool/hasher.js';
+import type { TextFiles } from '../pool/protocol.js';
+import { DTYPES, graphFile, type Dtype } from './dtype.js';
+import type { FoundModel, ModelFile } from './found.js';
+import { RepoCache } from './hub/layout.js';
+import { hubSettings } from './hub/settings.js';
+import { loadModel } from './load-model.js';
+import { readLogits } from './logits.js';
+import { readManifest, type Logits, type ManifestModel } from './manifest.js';
+import { resolveFetchOptions, type FetchOptions } from './model-options.js';
+
+/** A model that the manifest knows. */
+export interface ModelListing {
+  id: string;
+  source: 'bundled' | 'hub';
+  /** The repository that holds the ONNX files; null for a bundled model. */
+  repo: string | null;
+  description: string;
+  dimensions: number;
+  /** Side of the square input, in pixels. */
+  imageSize: number;
+  licence: string;
+  /** Precisions whose image tower is on this machine. */
+  cached: string[];
+}
+
+/** A file of a model on this machine. */
+export interface PulledFile {
+  /** Relative to the repository. */
+  name: string;
+  path: string;
+  /** Bytes. */
+  size: number;
+}
+
+/** What {@link pullModel} brought. */
+export interface PulledModel {
+  id: string;
+  /** Commit of a hub model. */
+  revision: string;
+  dtype: string;
+  files: PulledFile[];
+  /** The numbers that `classify` needs; null where nobody says them. */
+  logits: Logits | null;
+}
+
+/** What is known of a model whose files are on this machine. */
+export interface ModelDetails extends PulledModel {
+  /** From the manifest; null for a model that it does not know. */
+  listing: ModelListing | null;
+  /** SHA-256 that names the model's vectors. */
+  fingerprint: string;
+  /** How images become tensors. */
+  preprocessing: Preprocessing;
+  /** How texts become tokens; null for a model that embeds images only. */
+  text: { maxLength: number; canonicalization: string; padId: number | null } | null;
+}
+
+/**
+ * Lists the models of the manifest.
+ * @param options - where the cache is
+ * @param options.cacheDir - see {@link FetchOptions}
+ * @returns one listing a model
+ * @throws `MODEL_NOT_FOUND` when the installation is incomplete
+ */
+export async function listModels(options: { cacheDir?: string | undefined } = {}): Promise<ModelListing[]> {
+  const { cacheDirectory } = hubSettings({ cacheDir: options.cacheDir });
+  return Promise.all((await readManifest()).map((entry) => listingOf(entry, cacheDirectory)));
+}
+
+/**
+ * Fetches a model, or finds it in the cache, so that it can be used without the network.
+ * @param model - a name in the manifest or a hub id
+ * @param options - revision, dtype, cache, progress, abort
+ * @returns its files
+ * @throws as {@link SemanticVision.create} does
+ */
+export async function pullModel(model: string, options: FetchOptions = {}): Promise<PulledModel> {
+  const request = resolveFetchOptions(model, options);
+  const hasher = new Hasher();
+  try {
+    const { found } = await loadModel(request, hasher);
+    // Without them the model is of use for all but classify, which says then why.
+    const logits = await readLogits(found, request).catch(() => null);
+    return { ...(await describe(found)), logits };
+  } finally {
+    await hasher.close();
+  }
+}
+
+/**
+ * Tells everything that is known of a model whose files are on this machine; fetches nothing.
+ * @param model - a name in the manifest, a hub id or a folder
+ * @param options - revision, dtype, cache
+ * @returns the details
+ * @throws `MODEL_NOT_CACHED` when it has not been pulled, and as {@link SemanticVision.create} does
+ */
+export async function modelInfo(
+  model: string,
+  options: Omit<FetchOptions, 'localFilesOnly' | 'onProgress'> = {},
+): Promise<ModelDetails> {
+  const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
+  const hasher = new Hasher();
+  try {
+    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher);
+    const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
+    return {
+      ...(await describe(found)),
+      logits: await readLogits(found, request).catch(() => null),
+      listing: found.entry === undefined ? null : await listingOf(found.entry, cacheDirectory),
+      fingerprint,
+      preprocessing: preprocess,
+      text: await textDetails(text),
+    };
+  } finally {
+    await hasher.close();
+  }
+}
+
+async function textDetails(files: TextFiles | undefined): Promise<ModelDetails['text']> {
+  if (files === undefined) return null;
+  const { maxLength, canonicalization, padId } = await readTextTower(files);
+  return { maxLength, canonicalization, padId: padId ?? null };
+}
+
+async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<ModelListing> {
+  const { id, source, description, dimensions, imageSize, licence } = entry;
+  const bundled = entry.source === 'bundled';
+  return {
+    id,
+    source,
+    repo: bundled ? null : entry.repo,
+    description,
+    dimensions,
+    imageSize,
+    licence,
+    cached: bundled ? [entry.dtype] : await cachedDtypes(entry.repo, entry.revision, cacheDirectory),
+  };
+}
+
+async function cachedDtypes(repo: string, revision: string, cacheDirectory: string): Promise<Dtype[]> {
+  const cache = new RepoCache(cacheDirectory, repo);
+  const commit = await cache.commitOf(revision);
+  if (commit === undefined) return [];
+  const there = await Promise.all(
+    DTYPES.map((dtype) => sizeOf(cache.pointer(commit, `onnx/${graphFile('vision_model', dtype)}`))),
+  );
+  return DTYPES.filter((_, i) => there[i] !== undefined);
+}
+
+async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits'>> {
+  const { id, revision, dtype, vision, text, preprocessor, config } = found;
+  const files: ModelFile[] = [
+    vision,
+    ...vision.data,
+    ...(text ? [text.graph, ...text.graph.data, text.tokenizer, text.tokenizerConfig] : []),
+    preprocessor,
+    ...(config ? [config] : []),
+  ];
+  return {
+    id,
+    revision,
+    dtype,
+    files: await Promise.all(
+      files.map(async ({ name, path }) => ({ name, path, size: (await sizeOf(path)) ?? 0 })),
+    ),
+  };
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}

@@ -1,0 +1,192 @@
+// Finds a model's files on disk: in the package, in a folder in the hub's layout, or where the caller says.
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { VisionError } from '../errors.js';
+import type { Hasher } from '../pool/hasher.js';
+import { DTYPES, graphFile, type Dtype } from './dtype.js';
+import type { FoundModel, GraphFile, ModelFile, TextFiles } from './found.js';
+import { modelsDirectory, type BundledModel, type ManifestFile } from './manifest.js';
+import type { ModelRequest } from './model-options.js';
+import type { ModelFiles, ModelSource } from './source.js';
+
+const PREPROCESSOR = 'preprocessor_config.json';
+const TEXT_CONFIGS = ['tokenizer.json', 'tokenizer_config.json'] as const;
+const BUNDLED_GRAPHS = { vision: 'vision_model.onnx', text: 'text_model.onnx' };
+
+/**
+ * The bundled model, each file verified.
+ * @param entry - what the manifest says
+ * @param request - dtype, and whether texts are wanted
+ * @param hasher - hashes the files
+ * @returns its files
+ * @throws `MODEL_NOT_FOUND`, `MODEL_INVALID`
+ */
+export async function findBundled(
+  entry: BundledModel,
+  request: ModelRequest,
+  hasher: Hasher,
+): Promise<FoundModel> {
+  if (request.dtype !== undefined && request.dtype !== entry.dtype) {
+    throw new VisionError(
+      'MODEL_NOT_FOUND',
+      `Expected dtype "${entry.dtype}" for the model "${entry.id}", which has no other, but received "${request.dtype}".`,
+    );
+  }
+  const directory = join(modelsDirectory(), entry.directory);
+  await Promise.all(entry.files.map((file) => verify(join(directory, file.path), file, hasher)));
+  const file = (name: string): ModelFile => ({
+    name,
+    path: join(directory, name),
+    sha256: entry.files.find(({ path }) => path === name)?.sha256,
+  });
+  const text = {
+    graph: { ...file(BUNDLED_GRAPHS.text), data: [] },
+    tokenizer: file(TEXT_CONFIGS[0]),
+    tokenizerConfig: file(TEXT_CONFIGS[1]),
+  };
+  return {
+    id: entry.id,
+    revision: entry.revision,
+    dtype: entry.dtype,
+    entry,
+    vision: { ...file(BUNDLED_GRAPHS.vision), data: [] },
+    preprocessor: file(PREPROCESSOR),
+    config: file('config.json'),
+    text: request.text ? text : undefined,
+    combined: undefined,
+    logits: undefined,
+  };
+}
+
+async function verify(path: string, expected: ManifestFile, hasher: Hasher): Promise<void> {
+  const reply = await hasher.file(path);
+  if (!reply.ok) {
+    throw new VisionError('MODEL_NOT_FOUND', `The model file ${path} cannot be read: ${reply.message}.`);
+  }
+  if (reply.sha256 !== expected.sha256) {
+    throw new VisionError(
+      'MODEL_INVALID',
+      `Expected ${expected.size} bytes with SHA-256 ${expected.sha256} in ${path} but found ${reply.size} bytes with ` +
+        `${reply.sha256}. The file is damaged: reinstall the package.`,
+    );
+  }
+}
+
+/**
+ * A folder in the hub's layout, with the graphs in `onnx/` or beside the configuration.
+ * @param source - the folder
+ * @param request - dtype, and whether texts are wanted
+ * @returns its files
+ * @throws `MODEL_NOT_FOUND` naming what is missing
+ */
+export async function findInFolder(
+  source: Extract<ModelSource, { kind: 'folder' }>,
+  request: ModelRequest,
+): Promise<FoundModel> {
+  const { directory, id } = source;
+  const dtype = request.dtype ?? 'fp32';
+  const vision =
+    (await findGraph(directory, graphFile('vision_model', dtype))) ??
+    // A model of one tower has one graph.
+    (await findGraph(directory, graphFile('model', dtype)));
+  if (vision === undefined) throw await noVisionModel(directory, dtype);
+  return {
+    id,
+    revision: 'local',
+    dtype,
+    entry: undefined,
+    vision,
+    preprocessor: file(directory, PREPROCESSOR),
+    config: await findFile(directory, 'config.json'),
+    text: request.text ? await findText(directory, dtype) : undefined,
+    combined: await findGraph(directory, graphFile('model', 'fp32')),
+    logits: undefined,
+  };
+}
+
+async function findText(directory: string, dtype: Dtype): Promise<TextFiles | undefined> {
+  const graph = await findGraph(directory, graphFile('text_model', dtype));
+  const [tokenizer, tokenizerConfig] = await Promise.all(TEXT_CONFIGS.map((name) => findFile(directory, name)));
+  if (graph === undefined || tokenizer === undefined || tokenizerConfig === undefined) return undefined;
+  return { graph, tokenizer, tokenizerConfig };
+}
+
+async function noVisionModel(directory: string, dtype: Dtype): Promise<VisionError> {
+  const present: string[] = [];
+  for (const each of DTYPES) {
+    if ((await findGraph(directory, graphFile('vision_model', each))) !== undefined) present.push(each);
+  }
+  const name = graphFile('vision_model', dtype);
+  const others = present.length > 0 ? ` There are other precisions: set "dtype" to ${present.join(' or ')}.` : '';
+  return new VisionError(
+    'MODEL_NOT_FOUND',
+    `Expected onnx/${name} or ${name} in ${directory} but neither is there.${others}`,
+  );
+}
+
+/**
+ * Files that the caller names.
+ * @param files - their paths
+ * @param request - dtype, and whether texts are wanted
+ * @returns the files
+ * @throws `MODEL_NOT_FOUND`, `INVALID_OPTION` when the text tower's are incomplete
+ */
+export async function findFiles(files: ModelFiles, request: ModelRequest): Promise<FoundModel> {
+  const named = (path: string): ModelFile => file(dirname(resolve(path)), basename(path));
+  const graph = async (path: string): Promise<GraphFile> => {
+    const found = await findGraph(dirname(resolve(path)), basename(path));
+    if (found === undefined) {
+      throw new VisionError('MODEL_NOT_FOUND', `Expected a model file but nothing is at ${resolve(path)}.`);
+    }
+    return found;
+  };
+  const { textModel, tokenizer, tokenizerConfig, config } = files;
+  let text: TextFiles | undefined;
+  if (request.text && textModel !== undefined) {
+    if (tokenizer === undefined || tokenizerConfig === undefined || config === undefined) {
+      throw new VisionError(
+        'INVALID_OPTION',
+        'Expected "tokenizer", "tokenizerConfig" and "config" beside "textModel" in option "model": a text tower is ' +
+          'of no use without them.',
+      );
+    }
+    text = {
+      graph: await graph(textModel),
+      tokenizer: named(tokenizer),
+      tokenizerConfig: named(tokenizerConfig),
+    };
+  }
+  return {
+    id: files.visionModel,
+    revision: 'local',
+    dtype: request.dtype ?? 'fp32',
+    entry: undefined,
+    vision: await graph(files.visionModel),
+    preprocessor: named(files.preprocessorConfig),
+    config: config === undefined ? undefined : named(config),
+    text,
+    combined: undefined,
+    logits: files.logits,
+  };
+}
+
+function file(directory: string, name: string): ModelFile {
+  return { name, path: join(directory, name), sha256: undefined };
+}
+
+async function findFile(directory: string, name: string): Promise<ModelFile | undefined> {
+  const found = await stat(join(directory, name)).catch(() => undefined);
+  return found?.isFile() ? file(directory, name) : undefined;
+}
+
+// Larger tensors lie in files of their own beside the graph, called after it: model.onnx_data, model.onnx.data.
+async function findGraph(directory: string, name: string): Promise<GraphFile | undefined> {
+  const graph = (await findFile(directory, `onnx/${name}`)) ?? (await findFile(directory, name));
+  if (graph === undefined) return undefined;
+  const siblings = await readdir(dirname(graph.path)).catch(() => []);
+  const data = siblings
+    .filter((each) => each.startsWith(name) && /^[._]data(_\d+)?$/.test(each.slice(name.length)))
+    .sort()
+    .map((each) => file(directory, join(dirname(graph.name), each)));
+  return { ...graph, data };
+}

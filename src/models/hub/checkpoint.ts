@@ -1,0 +1,118 @@
+// The scale and the bias that a SigLIP checkpoint was trained to: a few hundred kilobytes of its file, fetched once and kept.
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { VisionError } from '../../errors.js';
+import type { Logits } from '../manifest.js';
+import { readScalars } from '../safetensors.js';
+import { retrying } from './answers.js';
+import { inquire, subjectOf, urlOf, type Source } from './remote-file.js';
+import { Watch, discard, send } from './request.js';
+import type { HubSettings } from './settings.js';
+import { TIMING, type Timing } from './timing.js';
+
+const FILE = 'model.safetensors';
+
+/** What is kept of a checkpoint. */
+interface Kept {
+  repo: string;
+  commit: string;
+  /** As trained: the logarithm of the multiplier. */
+  logit_scale: number;
+  logit_bias: number;
+}
+
+/**
+ * Reads the two numbers.
+ * @param repo - the repository that the checkpoint was published in
+ * @param settings - how the hub is reached, and where things are kept
+ * @param signal - aborts
+ * @param timing - patience; for tests
+ * @returns the multiplier itself and the bias
+ * @throws `MODEL_NOT_CACHED` offline, `MODEL_NOT_FOUND`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `MODEL_INVALID`, `ABORTED`
+ */
+export async function readCheckpointLogits(
+  repo: string,
+  settings: HubSettings,
+  signal: AbortSignal | undefined,
+  timing: Timing = TIMING,
+): Promise<Logits> {
+  const path = join(settings.assetsDirectory, 'logits', `${repo.replace('/', '--')}.json`);
+  const kept = (await readKept(path, repo)) ?? (await fetchKept(path, { repo, settings, signal, timing }));
+  const { commit, logit_scale: logScale, logit_bias: bias } = kept;
+  return { scale: Math.exp(logScale), bias, source: `${FILE} of ${repo} at ${commit}` };
+}
+
+async function readKept(path: string, repo: string): Promise<Kept | undefined> {
+  try {
+    const kept = JSON.parse(await readFile(path, 'utf8')) as Partial<Kept>;
+    const whole =
+      kept.repo === repo && Number.isFinite(kept.logit_scale) && Number.isFinite(kept.logit_bias) && kept.commit;
+    return whole ? (kept as Kept) : undefined;
+  } catch {
+    return undefined; // not there, or damaged: it is fetched anew
+  }
+}
+
+async function fetchKept(
+  path: string,
+  { repo, settings, signal, timing }: Pick<Source, 'repo' | 'settings' | 'signal' | 'timing'>,
+): Promise<Kept> {
+  if (settings.offline) {
+    throw new VisionError('MODEL_NOT_CACHED', `Expected ${path}, which pulling the model while online makes.`);
+  }
+  const branch: Source = { repo, revision: 'main', path: FILE, settings, timing, signal };
+  const { commit } = await inquire(branch);
+  const source = { ...branch, revision: commit };
+  const read = (start: number, length: number) => readRange(source, start, length);
+  const numbers = await readScalars(read, ['logit_scale', 'logit_bias'], `${repo}/${FILE}`);
+  const kept: Kept = { repo, commit, ...numbers };
+  await keep(path, kept).catch(() => undefined); // a cache that cannot be written to costs a request the next time
+  return kept;
+}
+
+async function keep(path: string, kept: Kept): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const beside = `${path}.${process.pid}`;
+  await writeFile(beside, `${JSON.stringify(kept, undefined, 2)}\n`);
+  await rename(beside, path);
+}
+
+async function readRange(source: Source, start: number, length: number): Promise<Buffer> {
+  const { settings, timing, signal } = source;
+  const subject = subjectOf(source);
+  return retrying(
+    async () => {
+      const watch = new Watch(signal);
+      try {
+        watch.expect(timing.answer);
+        const { response } = await send(
+          {
+            method: 'GET',
+            url: urlOf(source),
+            origin: new URL(settings.endpoint).origin,
+            token: settings.token,
+            subject,
+            follows: () => true,
+            headers: { range: `bytes=${start}-${start + length - 1}` },
+          },
+          watch,
+        );
+        // Without ranges the answer is the whole file: gigabytes for eight bytes.
+        if (response.status !== 206) {
+          await discard(response);
+          throw new VisionError('HUB_UNREACHABLE', `Expected parts of ${FILE} of ${source.repo} but the server has none.`);
+        }
+        return Buffer.from(
+          await response.arrayBuffer().catch((error: unknown) => {
+            throw watch.explain(error);
+          }),
+        );
+      } finally {
+        watch.end();
+      }
+    },
+    subject,
+    timing,
+    signal,
+  );
+}

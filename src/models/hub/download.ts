@@ -1,0 +1,102 @@
+// One file from the hub into the cache: resumed where it broke off, checked before it gets its name.
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { abortable } from '../../abort.js';
+import { VisionError } from '../../errors.js';
+import type { Hasher } from '../../pool/hasher.js';
+import type { RepoCache } from './layout.js';
+import { withLock } from './lock.js';
+import { namedBy, type RemoteFile, type Source } from './remote-file.js';
+import { fileSize, isDiskFull, syncFolder } from './storage.js';
+import { Mismatch, transfer } from './transfer.js';
+
+/** Size and hash of a content. */
+export interface Content {
+  size: number;
+  /** Lower-case hex. */
+  sha256: string;
+}
+
+/** Where a file goes and who is told. */
+export interface Target {
+  cache: RepoCache;
+  hasher: Hasher;
+  /** Called with the bytes that are there. */
+  onBytes: (bytes: number) => void;
+}
+
+// The first mismatch may be the fault of what an earlier process left behind; the second one started from nothing.
+const TRIES = 2;
+
+/**
+ * Hashes a content and holds it against its name.
+ * @param path - where it is
+ * @param blob - its name; undefined for a copy, which has none
+ * @param hasher - hashes it
+ * @param signal - ends the wait at once
+ * @returns what it is; undefined where it is not what its name says
+ * @throws `ABORTED`, `WORKER_FAILED`, errors of the file system
+ */
+export async function examine(
+  path: string,
+  blob: string | undefined,
+  hasher: Hasher,
+  signal: AbortSignal | undefined,
+): Promise<Content | undefined> {
+  const by = namedBy(blob);
+  const reply = await abortable(hasher.file(path, by === 'git'), signal);
+  if (!reply.ok) throw Object.assign(new Error(reply.message), { code: reply.errno, syscall: 'read' });
+  const { size, sha256, gitBlob } = reply;
+  const hash = by === 'git' ? gitBlob : sha256;
+  return by === 'nothing' || hash === blob ? { size, sha256 } : undefined;
+}
+
+/**
+ * Downloads a file into its blob, unless another process does so meanwhile.
+ * @param source - where it comes from
+ * @param file - what the hub said about it
+ * @param target - where it goes
+ * @returns its content
+ * @throws `DOWNLOAD_CORRUPT`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `MODEL_NOT_FOUND`, `ABORTED`, errors of the file
+ * system
+ */
+export async function download(source: Source, file: RemoteFile, target: Target): Promise<Content> {
+  const { signal, timing } = source;
+  const { cache, hasher } = target;
+  const blob = cache.blob(file.blob);
+  return withLock(cache.lock(file.blob), timing.lockPoll, signal, async () => {
+    const there = (await fileSize(blob)) === undefined ? undefined : await examine(blob, file.blob, hasher, signal);
+    if (there && (file.size === undefined || there.size === file.size)) return there;
+    const partial = cache.partial(file.blob);
+    let mismatch: Mismatch | undefined;
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      try {
+        const content = await complete(source, file, partial, target);
+        await rename(partial, blob);
+        await syncFolder(dirname(blob));
+        return content;
+      } catch (error) {
+        if (isDiskFull(error)) await rm(partial, { force: true }); // a disk that stays full harms everybody
+        if (!(error instanceof Mismatch)) throw error;
+        mismatch = error;
+        await rm(partial, { force: true });
+      }
+    }
+    throw new VisionError(
+      'DOWNLOAD_CORRUPT',
+      `Downloaded ${file.path} of ${source.repo} twice from ${source.settings.endpoint}, and ${mismatch?.message}. ` +
+        'Nothing of it was kept. Look for a proxy that changes content, or start again later.',
+      { cause: mismatch },
+    );
+  });
+}
+
+async function complete(source: Source, file: RemoteFile, partial: string, target: Target): Promise<Content> {
+  await mkdir(dirname(partial), { recursive: true });
+  await transfer(source, file, partial, target.onBytes);
+  const content = await examine(partial, file.blob, target.hasher, source.signal);
+  const expected = `expected ${file.size ?? 'some'} bytes named ${file.blob}`;
+  if (content === undefined) throw new Mismatch(`${expected} but what came has another hash`);
+  if (content.size !== (file.size ?? content.size)) throw new Mismatch(`${expected} but ${content.size} came`);
+  return content;
+}

@@ -1,0 +1,73 @@
+// One downloader a blob, across processes and within one: a lock of the operating system, which ends with its holder.
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { throwIfAborted } from '../../abort.js';
+import { VisionError, messageOf } from '../../errors.js';
+import { unusable } from './storage.js';
+import { pause } from './timing.js';
+
+/**
+ * Does work while nobody else does work under the same lock.
+ * @param path - the lock's file; it is gone when nobody holds or awaits it
+ * @param pollMs - how often to look when another one holds it
+ * @param signal - ends the wait at once
+ * @param work - what to do
+ * @returns what the work returns
+ * @throws `ABORTED`, `NATIVE_UNAVAILABLE` where the platform's lock is missing, errors of the file system, or what the
+ * work throws
+ */
+export async function withLock<T>(
+  path: string,
+  pollMs: number,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const handle = await acquire(path, pollMs, signal);
+  try {
+    return await work();
+  } finally {
+    // Only the holder removes the file. Windows would keep the name unusable until the last handle is closed.
+    if (process.platform !== 'win32') await rm(path, { force: true }).catch(() => undefined);
+    await handle.close();
+  }
+}
+
+async function acquire(path: string, pollMs: number, signal: AbortSignal | undefined): Promise<FileHandle> {
+  const tryLock = await loadTryLock();
+  const tryLocking = ({ fd }: FileHandle): boolean => {
+    try {
+      return tryLock(fd);
+    } catch (cause) {
+      throw unusable(dirname(path), `its file system refuses locks (${messageOf(cause)})`, cause);
+    }
+  };
+  await mkdir(dirname(path), { recursive: true });
+  for (;;) {
+    throwIfAborted(signal);
+    const handle = await open(path, 'a');
+    let ours = false;
+    try {
+      const locked = tryLocking(handle);
+      // The former holder may have removed the file between our opening and our locking it: that lock guards nothing.
+      ours = locked && (await handle.stat()).nlink > 0;
+      if (ours) return handle;
+      if (!locked) await pause(pollMs, signal);
+    } finally {
+      if (!ours) await handle.close();
+    }
+  }
+}
+
+// Loaded when needed: a platform without it can still use the bundled model and whatever the cache holds.
+async function loadTryLock(): Promise<(fd: number) => boolean> {
+  try {
+    return (await import('fs-native-extensions')).tryLock;
+  } catch (cause) {
+    throw new VisionError(
+      'NATIVE_UNAVAILABLE',
+      `File locks, which downloading needs, are not available on ${process.platform}-${process.arch}: ` +
+        `${messageOf(cause)}. Download the model elsewhere and copy the cache, or give a folder as the model.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,124 @@
+// What the hub says about a file before it is downloaded: its commit, its size and the hash that names its content.
+import { createHash } from 'node:crypto';
+import { VisionError } from '../../errors.js';
+import { retrying, type Subject } from './answers.js';
+import { COMMIT } from './names.js';
+import { Watch, discard, send } from './request.js';
+import type { HubSettings } from './settings.js';
+import type { Timing } from './timing.js';
+
+/** Which file, and how to ask for it. */
+export interface Source {
+  repo: string;
+  /** A branch, tag or commit. */
+  revision: string;
+  path: string;
+  settings: HubSettings;
+  timing: Timing;
+  signal: AbortSignal | undefined;
+}
+
+/** A file on the hub. */
+export interface RemoteFile {
+  commit: string;
+  path: string;
+  /** Name of the content in the cache. */
+  blob: string;
+  /** Bytes, where the hub says it. */
+  size: number | undefined;
+}
+
+/** How a content's name can be checked: large files are named by SHA-256, small ones by git's SHA-1. */
+export type NamedBy = 'sha256' | 'git' | 'nothing';
+
+/**
+ * How a blob's name can be checked.
+ * @param blob - the name
+ * @returns by which hash; 'nothing' where the hub gave none
+ */
+export function namedBy(blob: string | undefined): NamedBy {
+  if (blob !== undefined && /^[0-9a-f]{64}$/.test(blob)) return 'sha256';
+  return blob !== undefined && /^[0-9a-f]{40}$/.test(blob) ? 'git' : 'nothing';
+}
+
+/**
+ * The address of a file.
+ * @param source - which
+ * @returns its URL on the hub
+ */
+export function urlOf({ settings, repo, revision, path }: Source): URL {
+  const file = path.split('/').map(encodeURIComponent).join('/');
+  return new URL(`${settings.endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${file}`);
+}
+
+/**
+ * A file in words, for messages.
+ * @param source - which
+ * @returns the words
+ */
+export function subjectOf({ repo, revision, path, settings }: Source): Subject {
+  return { repo, revision, path, endpoint: settings.endpoint, known: settings.token !== undefined };
+}
+
+/**
+ * Asks the hub about a file.
+ * @param source - which
+ * @returns what it says
+ * @throws `MODEL_NOT_FOUND` (a FileMissing where only the file is), `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `ABORTED`
+ */
+export async function inquire(source: Source): Promise<RemoteFile> {
+  const { settings, timing, signal } = source;
+  const subject = subjectOf(source);
+  const passed = await retrying(
+    async () => {
+      const watch = new Watch(signal);
+      try {
+        watch.expect(timing.answer);
+        const url = urlOf(source);
+        const follows = (headers: readonly Headers[]) => first(headers, 'x-repo-commit') === undefined;
+        const { origin } = new URL(settings.endpoint);
+        const answer = await send({ method: 'HEAD', url, origin, token: settings.token, subject, follows }, watch);
+        discard(answer.response);
+        return answer.passed;
+      } finally {
+        watch.end();
+      }
+    },
+    subject,
+    timing,
+    signal,
+  );
+  return described(source, passed);
+}
+
+function described(source: Source, passed: readonly Headers[]): RemoteFile {
+  const commit = first(passed, 'x-repo-commit');
+  if (commit === undefined || !COMMIT.test(commit)) {
+    throw new VisionError(
+      'HUB_UNREACHABLE',
+      `Expected a commit hash in the header X-Repo-Commit from ${source.settings.endpoint} but received ` +
+        `${commit === undefined ? 'no such header' : 'another value'}. Is a proxy between, or is HF_ENDPOINT no hub?`,
+    );
+  }
+  const last = passed.at(-1);
+  const length = last?.has('location') || last?.has('content-encoding') ? null : last?.get('content-length');
+  const size = first(passed, 'x-linked-size') ?? length ?? '';
+  return {
+    commit,
+    path: source.path,
+    blob: blobName(first(passed, 'x-linked-etag') ?? last?.get('etag') ?? undefined, `${commit}/${source.path}`),
+    size: /^\d{1,15}$/.test(size) ? Number(size) : undefined,
+  };
+}
+
+// A weak tag, or one that is no hash, cannot be held against the content: its name must not look as if it could.
+function blobName(etag: string | undefined, otherwise: string): string {
+  const strong = /^"?([0-9a-f]+)"?$/.exec(etag ?? '')?.[1];
+  if (namedBy(strong) !== 'nothing') return strong as string;
+  const digest = createHash('sha256').update(etag ?? otherwise).digest('hex');
+  return `etag-${digest.slice(0, 40)}`;
+}
+
+function first(passed: readonly Headers[], name: string): string | undefined {
+  return passed.map((headers) => headers.get(name)).find((value) => value !== null && value !== '') ?? undefined;
+}

@@ -1,0 +1,83 @@
+// From the option `model` to where the model is: in the package, on the hub, in a folder, or in files named one by one.
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { VisionError } from '../errors.js';
+import { readManifest, type BundledModel, type HubModel } from './manifest.js';
+
+/** A model's files, named one by one; relative paths are relative to the working directory. */
+export interface ModelFiles {
+  /** The image tower's ONNX file. */
+  visionModel: string;
+  /** `preprocessor_config.json`. */
+  preprocessorConfig: string;
+  /** The text tower's ONNX file; without it the model embeds images only. It needs the three files below. */
+  textModel?: string | undefined;
+  /** `config.json`. */
+  config?: string | undefined;
+  /** `tokenizer.json`. */
+  tokenizer?: string | undefined;
+  /** `tokenizer_config.json`. */
+  tokenizerConfig?: string | undefined;
+  /** For `classify`: `sigmoid(scale * cosine + bias)`, with the multiplier itself and not its logarithm. */
+  logits?: { scale: number; bias: number } | undefined;
+}
+
+/** Where a model is. */
+export type ModelSource =
+  | { kind: 'bundled'; entry: BundledModel }
+  | { kind: 'hub'; id: string; repo: string; revision: string; entry: HubModel | undefined }
+  | { kind: 'folder'; id: string; directory: string }
+  | { kind: 'files'; files: ModelFiles };
+
+// owner/name, as the hub has them.
+const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+
+/**
+ * Finds out what the option `model` names. A known name goes before a folder, a folder before the hub.
+ * @param model - a name in the manifest, a folder, a hub id or files
+ * @param revision - branch, tag or commit; for the hub only
+ * @returns where it is; nothing has been fetched or read yet
+ * @throws `MODEL_NOT_FOUND`, `INVALID_OPTION`
+ */
+export async function findSource(
+  model: string | ModelFiles,
+  revision: string | undefined,
+): Promise<ModelSource> {
+  const source = await sourceOf(model, revision);
+  if (revision !== undefined && source.kind !== 'hub') {
+    throw new VisionError(
+      'INVALID_OPTION',
+      `Expected no option "revision" for a model that does not come from the hub but received "${revision}".`,
+    );
+  }
+  return source;
+}
+
+async function sourceOf(model: string | ModelFiles, revision: string | undefined): Promise<ModelSource> {
+  if (typeof model !== 'string') return { kind: 'files', files: model };
+  const known = await readManifest();
+  const entry = known.find(
+    (candidate) => candidate.id === model || (candidate.source === 'hub' && candidate.repo === model),
+  );
+  if (entry?.source === 'bundled') return { kind: 'bundled', entry };
+  if (entry !== undefined) {
+    return { kind: 'hub', id: entry.id, repo: entry.repo, revision: revision ?? entry.revision, entry };
+  }
+  const directory = resolve(model);
+  if (await isFolder(directory)) return { kind: 'folder', id: model, directory };
+  if (HUB_ID.test(model)) {
+    return { kind: 'hub', id: model, repo: model, revision: revision ?? 'main', entry: undefined };
+  }
+  throw new VisionError(
+    'MODEL_NOT_FOUND',
+    `Expected "bundled", a hub id such as google/siglip-base-patch16-224, or a folder for option "model" but nothing ` +
+      `is at ${directory}.`,
+  );
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

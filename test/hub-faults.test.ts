@@ -1,0 +1,134 @@
+// A thousand downloads that go wrong at random: after each, every file is whole or not there, and the next call mends it.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { VisionError } from '../dist/esm/errors.js';
+import { Hasher } from '../dist/esm/pool/hasher.js';
+import { Client, REPO, holds, large, random, small } from './helpers/hub-client.js';
+import { HubServer, type Fault, type ServedFile } from './helpers/hub-server.js';
+
+const FAULTED = 1000;
+const SEED = 20240607;
+const EXPECTED = ['HUB_UNREACHABLE', 'DOWNLOAD_CORRUPT', 'HUB_ACCESS_DENIED', 'MODEL_NOT_FOUND', 'ABORTED'];
+// So short that silence costs the test little; a busy machine may make it fail more calls, which changes no promise.
+const HASTY = { attempts: 3, answer: 60, idle: 60, longestRetryAfter: 5 };
+
+const faults = suite('random faults');
+
+faults(`after ${FAULTED} faulted downloads the files were whole or absent each time`, async () => {
+  const next = random(SEED);
+  const upTo = (limit: number) => Math.floor(next() * limit);
+  const server = await HubServer.start();
+  const hasher = new Hasher();
+  const outcomes = new Map<string, number>();
+
+  for (let run = 0; run < FAULTED; run++) {
+    server.reset();
+    // Sizes around those of the pieces that bodies come in.
+    const size = [1, 1000, 65_535, 65_536, 65_537, 150_000][upTo(6)] as number;
+    const files: Record<string, ServedFile> = {
+      'onnx/model.onnx': large(size, run),
+      'config.json': small(1 + upTo(2000), run),
+    };
+    server.commit(REPO, files);
+    const client = new Client(server, hasher);
+    const controller = new AbortController();
+    const places = upTo(4) + 1;
+    for (let i = 0; i < places; i++) {
+      server.faults.push(...Array.from({ length: upTo(3) }, () => undefined), randomFault(upTo, size));
+    }
+    const abortAt = upTo(8) === 0 ? upTo(size) : Infinity;
+    const outcome = await client
+      .fetch({
+        files: Object.keys(files),
+        timing: { ...HASTY, report: 0 },
+        signal: controller.signal,
+        onProgress: ({ fileBytes }) => {
+          if (fileBytes >= abortAt) controller.abort();
+        },
+      })
+      .then(
+        () => 'done',
+        (error: unknown) => {
+          if (error instanceof VisionError && EXPECTED.includes(error.code)) return error.code;
+          throw error;
+        },
+      );
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    areWholeOrAbsent(client, files, `run ${run} of seed ${SEED}`);
+
+    server.reset();
+    holds(await client.fetch({ files: Object.keys(files) }), files);
+    client.isTidy();
+    client.remove();
+  }
+  await hasher.close();
+  await server.close();
+  console.log([...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', '));
+  // The test is worth something only if the faults hit, in all their ways, and are often overcome.
+  for (const outcome of ['done', ...EXPECTED]) assert.ok((outcomes.get(outcome) ?? 0) > 0, outcome);
+  assert.ok((outcomes.get('done') ?? 0) < FAULTED);
+});
+
+function randomFault(upTo: (limit: number) => number, size: number): Fault {
+  const at = upTo(size + 1);
+  switch (upTo(24)) {
+    case 0:
+      return { kind: 'silence' };
+    case 1:
+      return { kind: 'stall', at };
+    case 2:
+    case 3:
+      return { kind: 'reset' };
+    case 4:
+    case 5:
+      return { kind: 'whole' };
+    case 6:
+    case 7:
+      return { kind: 'shifted', by: 1 + upTo(100) };
+    case 8:
+    case 9:
+      return { kind: 'length', by: upTo(200) - 100 };
+    case 10: {
+      const status = [401, 403, 404, 416, 418][upTo(5)] as number;
+      return { kind: 'status', status };
+    }
+    case 11:
+    case 12: {
+      const status = [408, 429, 500, 502, 503][upTo(5)] as number;
+      return { kind: 'status', status, headers: { 'retry-after': '0' } };
+    }
+    case 13:
+    case 14:
+    case 15:
+    case 16:
+      return { kind: 'flip', at };
+    default:
+      return { kind: 'cut', at, reset: upTo(2) === 0 };
+  }
+}
+
+function areWholeOrAbsent(client: Client, files: Record<string, ServedFile>, where: string): void {
+  for (const [path, file] of Object.entries(files)) {
+    for (const place of [client.blob(file), ...pointersOf(client, path)]) {
+      if (!existsSync(place)) continue;
+      assert.is(statSync(place).size, file.content.length, `${where}: ${place}`);
+      assert.ok(readFileSync(place).equals(file.content), `${where}: ${place} has another content`);
+    }
+  }
+  assert.equal(
+    client.list().filter((path) => /\.(lock|tmp)$/.test(path)),
+    [],
+    where,
+  );
+}
+
+function pointersOf(client: Client, path: string): string[] {
+  return client
+    .list()
+    .filter((name) => name.includes('snapshots') && name.endsWith(path))
+    .map((name) => join(client.directory, name));
+}
+
+faults.run();
