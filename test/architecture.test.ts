@@ -86,12 +86,12 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [1, /^input(-file)?\.ts$/],
   [1, /^models\/(?!dtype)/],
   [1, /^(stream|text-batch)\.ts$/],
+  [1.5, /^optimize\//], // prepares a model; may run it to see what that costs
   [2, /^cache\.ts$/],
   [3, /^pool\/(?!protocol|cpus)/],
   [4, /^image\/(?!preprocess|binding)/],
   [5, /^image\/(preprocess|preprocess-config|binding)/],
   [6, /^inference\//],
-  [7, /^optimize\//],
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],

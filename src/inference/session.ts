@@ -1,10 +1,8 @@
 // An ONNX Runtime session for one tower; the only file that imports onnxruntime-node.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
+import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
 
-// What exporters call the embedding, best first. Plain SigLIP vision graphs also put out last_hidden_state, which is
-// never asked for: it would be a copy of up to 3.4 MB for nothing.
-const EMBEDDING_OUTPUTS = ['image_embeds', 'text_embeds', 'pooler_output'];
 // Plain vision transformers (ViT, DINOv2) exported without a pooler: their first token, CLS, stands for the image.
 const TOKENS_OUTPUT = 'last_hidden_state';
 

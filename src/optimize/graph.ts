@@ -2,15 +2,7 @@
 import { VisionError } from '../errors.js';
 import { attribute } from './onnx/attributes.js';
 import { OnnxModel } from './onnx/model.js';
-import {
-  create,
-  DataType,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  TensorProtoSchema,
-} from './onnx/proto.js';
+import { copyWith, DataType } from './onnx/proto.js';
 import type { GraphProto, NodeProto, TensorProto } from './onnx/proto.js';
 import {
   elementCount,
@@ -39,13 +31,26 @@ export class Graph {
   readonly #captured = new Set<string>();
   readonly #names = new Set<string>();
 
-  /** @param model - is not changed: the graph works on a copy, which shares the tensors */
+  /**
+   * @param model - is not changed: the graph works on a copy, which shares the tensors
+   * @throws `MODEL_INVALID` when a node comes before one that it needs, or two make a value of the same name
+   */
   constructor(model: OnnxModel) {
     this.model = copyOf(model);
     const { graph } = this.model;
     for (const tensor of graph.initializer) this.#initializers.set(tensor.name, tensor);
     for (const { name } of [...graph.input, ...graph.initializer]) this.#names.add(name);
-    for (const node of graph.node) this.#index(node);
+    for (const node of graph.node) {
+      const doubled = node.output.find((name) => this.#producers.has(name));
+      this.#index(node);
+      const early = node.output.find((name) => name !== '' && this.#users.get(name)?.size);
+      if (doubled === undefined && early === undefined) continue;
+      throw new VisionError(
+        'MODEL_INVALID',
+        `Expected every value to be made once, before it is used, but "${doubled ?? early ?? ''}" is ` +
+          `${doubled === undefined ? 'used before' : 'made twice, by'} the node "${node.name}".`,
+      );
+    }
   }
 
   /** In an order in which every node comes after those whose outputs it uses. */
@@ -83,6 +88,16 @@ export class Graph {
    */
   usersOf(name: string): NodeProto[] {
     return [...(this.#users.get(name) ?? [])];
+  }
+
+  /**
+   * @param name - of a value
+   * @param opType - an operator of ONNX's own domain
+   * @returns the node that uses it, if that is of the operator and there is no other use
+   */
+  onlyUserOf(name: string | undefined, opType: string): NodeProto | undefined {
+    const [user, ...others] = name === undefined || this.isExposed(name) ? [] : this.usersOf(name);
+    return user && others.length === 0 && isOperator(user, opType) ? user : undefined;
   }
 
   /**
@@ -147,9 +162,7 @@ export class Graph {
    */
   replaceByConstants(node: NodeProto, tensors: readonly TensorProto[]): void {
     this.removeNode(node);
-    tensors.forEach((tensor, i) =>
-      this.#addInitializer(Object.assign(create(TensorProtoSchema), tensor, { name: node.output[i] ?? '' })),
-    );
+    tensors.forEach((tensor, i) => this.#addInitializer(copyWith(tensor, { name: node.output[i] ?? '' })));
   }
 
   /**
@@ -278,19 +291,15 @@ function captures(graph: GraphProto, into: Set<string>): void {
 // Nodes and lists are copied, because they are edited; tensors, which are large, are not.
 function copyOf(model: OnnxModel): OnnxModel {
   const { graph, proto } = model;
-  return new OnnxModel(
-    Object.assign(create(ModelProtoSchema), proto, {
-      opsetImport: proto.opsetImport.map((entry) => Object.assign(create(OperatorSetIdProtoSchema), entry)),
-      graph: Object.assign(create(GraphProtoSchema), graph, {
-        node: graph.node.map((node) =>
-          Object.assign(create(NodeProtoSchema), node, { input: [...node.input], output: [...node.output] }),
-        ),
-        initializer: [...graph.initializer],
-        input: [...graph.input],
-        output: [...graph.output],
-        valueInfo: [...graph.valueInfo],
-      }),
+  const copy = copyWith(proto, {
+    opsetImport: proto.opsetImport.map((entry) => copyWith(entry, {})),
+    graph: copyWith(graph, {
+      node: graph.node.map((node) => copyWith(node, { input: [...node.input], output: [...node.output] })),
+      initializer: [...graph.initializer],
+      input: [...graph.input],
+      output: [...graph.output],
+      valueInfo: [...graph.valueInfo],
     }),
-    model.folder,
-  );
+  });
+  return new OnnxModel(copy, model.folder);
 }

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { encodeModel } from '../../dist/esm/optimize/onnx/encode.js';
 import type { OnnxModel } from '../../dist/esm/optimize/onnx/model.js';
 import { fixture } from './fixtures.js';
+import { bytesOf } from './onnx.js';
 
 /** Outputs of one run, by name. */
 export type Outputs = Record<string, Tensor>;
@@ -24,15 +24,14 @@ export async function openModel(
   model: OnnxModel,
   options: InferenceSession.SessionOptions = {},
 ): Promise<OpenModel> {
-  const bytes = Buffer.concat(encodeModel(model).model.map((piece) => piece.bytes()));
-  const session = await InferenceSession.create(bytes, {
+  const session = await InferenceSession.create(bytesOf(model), {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     ...options,
   });
   return {
-    run: async (feeds) => (await session.run(feeds)) as Outputs,
+    run: async (feeds) => await session.run(feeds),
     release: () => session.release(),
   };
 }

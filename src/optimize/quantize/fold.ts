@@ -1,4 +1,6 @@
 // Factors of a value's channels moved into the constants of the nodes that make it, which is exact.
+import { multiply } from '../facts/dims.js';
+import { Facts } from '../facts/facts.js';
 import { isOperator, type Graph } from '../graph.js';
 import { intAttribute, intsAttribute } from '../onnx/attributes.js';
 import { DataType, type NodeProto, type TensorProto } from '../onnx/proto.js';
@@ -29,6 +31,7 @@ const HEADS_APART = [0, 2, 1, 3];
 /** Looks for places to scale in one graph. */
 export class Folder {
   readonly #graph: Graph;
+  readonly #facts: Facts;
   readonly #layers: ReadonlyMap<NodeProto, Product>;
 
   /**
@@ -37,6 +40,7 @@ export class Folder {
    */
   constructor(graph: Graph, products: readonly Product[]) {
     this.#graph = graph;
+    this.#facts = new Facts(graph);
     this.#layers = new Map(products.map((product) => [product.node, product]));
   }
 
@@ -56,6 +60,8 @@ export class Folder {
     if (isOperator(node, 'MultiHeadAttention', MICROSOFT)) return this.#ofAttention(node, channels);
     if (isOperator(node, 'Add') || isOperator(node, 'Mul')) return this.#ofVector(node, channels);
     if (isOperator(node, 'Reshape')) return this.#ofJoinedHeads(node, channels);
+    if (isOperator(node, 'Transpose')) return this.#ofTransposed(node, channels);
+    if (isOperator(node, 'Gather')) return this.#ofRows(node, channels);
     return undefined;
   }
 
@@ -135,18 +141,22 @@ export class Folder {
 
   // [batch, tokens, heads, size]: the last two must be the channels, all of them.
   #cutsChannels(split: NodeProto, channels: number): boolean {
-    const parts = this.#shapeParts(split.input[1]);
-    if (parts?.length !== 4) return false;
-    const [, , heads, size] = parts;
-    return heads !== undefined && size !== undefined && heads * size === channels;
+    const shape = this.#facts.shapeOf(split.output[0]);
+    return shape?.length === 4 && multiply(shape.slice(2)) === channels;
   }
 
-  // The constant parts of a shape; undefined where a part is computed.
-  #shapeParts(name: string | undefined): (number | undefined)[] | undefined {
-    const whole = this.#graph.intsOf(name);
-    if (whole) return whole;
-    const concat = this.#graph.producerOfType(name, 'Concat');
-    return concat?.input.flatMap((part) => this.#graph.intsOf(part) ?? [undefined]);
+  // Rows change their places, channels do not.
+  #ofTransposed(node: NodeProto, channels: number): Fold | undefined {
+    const perm = intsAttribute(node, 'perm') ?? [];
+    return perm.at(-1) === perm.length - 1 ? this.#through(node.input[0], channels) : undefined;
+  }
+
+  // Some rows are taken.
+  #ofRows(node: NodeProto, channels: number): Fold | undefined {
+    const rank = this.#facts.shapeOf(node.input[0])?.length;
+    const axis = intAttribute(node, 'axis', 0);
+    const last = rank === undefined || axis === rank - 1 || axis === -1;
+    return last ? undefined : this.#through(node.input[0], channels);
   }
 
   #vector(node: NodeProto, position: number, channels: number, offset = 0): Vector[] | undefined {
@@ -161,8 +171,9 @@ export class Folder {
 /**
  * @param graph - a graph
  * @param value - one of its values
- * @returns how many inputs of nodes it is; a node may take it more than once
+ * @returns how many inputs of nodes it is, other than to tell its shape, which no factor changes
  */
 export function countUses(graph: Graph, value: string): number {
-  return graph.usersOf(value).flatMap(({ input }) => input.filter((name) => name === value)).length;
+  const users = graph.usersOf(value).filter((node) => !isOperator(node, 'Shape'));
+  return users.flatMap(({ input }) => input.filter((name) => name === value)).length;
 }

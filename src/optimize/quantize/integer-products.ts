@@ -3,27 +3,16 @@ import type { Graph } from '../graph.js';
 import { makeNode, type NodeParts } from '../onnx/attributes.js';
 import { DataType } from '../onnx/proto.js';
 import { addendOf, type Product } from './layers.js';
+import type { ByteWeight } from './weights.js';
 
-/** A weight in bytes, `[inputs, outputs]`. */
-export interface IntegerWeight {
-  /** Signed or unsigned. */
-  values: Int8Array | Uint8Array;
-  /** One for each output, or one for all. */
-  scales: Float32Array;
-  /** The byte that stands for 0. Left out: 0. */
-  zeroPoint?: number;
+interface StoredWeight {
+  bytes: string;
+  scale: string;
 }
 
 interface QuantizedValue {
   bytes: string;
   scale: string;
-  zeroPoint: string;
-}
-
-interface StoredWeight {
-  bytes: string;
-  scale: string;
-  /** Empty: none. */
   zeroPoint: string;
 }
 
@@ -53,7 +42,7 @@ export class IntegerProducts {
    * @param product - of the graph
    * @param makeWeight - is called once for layers of the same weight
    */
-  replace(product: Product, makeWeight: () => IntegerWeight): void {
+  replace(product: Product, makeWeight: () => ByteWeight): void {
     const { name, node, result } = product;
     const addend = addendOf(product);
     const graph = this.#graph;
@@ -65,9 +54,8 @@ export class IntegerProducts {
     };
     const [scale, sum, float] = [value('scale'), value('integers'), value('floats')];
     before('Mul', { inputs: [activation.scale, weight.scale], outputs: [scale] });
-    const inputs = [activation.bytes, weight.bytes, activation.zeroPoint];
     before('MatMulInteger', {
-      inputs: weight.zeroPoint === '' ? inputs : [...inputs, weight.zeroPoint],
+      inputs: [activation.bytes, weight.bytes, activation.zeroPoint],
       outputs: [sum],
     });
     before('Cast', { inputs: [sum], outputs: [float], attributes: { to: BigInt(DataType.FLOAT) } });
@@ -101,28 +89,15 @@ export class IntegerProducts {
     return value;
   }
 
-  #stored({ weightName, inputs, outputs, transposed }: Product, make: () => IntegerWeight): StoredWeight {
+  #stored({ weightName, inputs, outputs, transposed }: Product, make: () => ByteWeight): StoredWeight {
     const key = `${weightName}:${transposed}`;
     const known = this.#weights.get(key);
     if (known) return known;
-    const { values, scales, zeroPoint } = make();
-    const type = values instanceof Int8Array ? DataType.INT8 : DataType.UINT8;
-    const add = (
-      what: string,
-      ...rest: Parameters<Graph['addConstant']> extends [string, ...infer R] ? R : never
-    ) => this.#graph.addConstant(`${weightName}_${what}`, ...rest);
+    const { values, scales } = make();
+    const graph = this.#graph;
     const weight = {
-      bytes: add('bytes', type, [inputs, outputs], values),
-      scale: add('scale', DataType.FLOAT, scales.length === 1 ? [] : [scales.length], scales),
-      zeroPoint:
-        zeroPoint === undefined
-          ? ''
-          : add(
-              'zero_point',
-              type,
-              [],
-              type === DataType.INT8 ? Int8Array.of(zeroPoint) : Uint8Array.of(zeroPoint),
-            ),
+      bytes: graph.addConstant(`${weightName}_bytes`, DataType.INT8, [inputs, outputs], values),
+      scale: graph.addConstant(`${weightName}_scale`, DataType.FLOAT, [outputs], scales),
     };
     this.#weights.set(key, weight);
     return weight;

@@ -1,6 +1,6 @@
 // SmoothQuant: activations lose their outliers to the weights, which have a scale for each column to bear them.
 import { VisionError } from '../../errors.js';
-import { isOperator, type Graph } from '../graph.js';
+import type { Graph } from '../graph.js';
 import { DataType } from '../onnx/proto.js';
 import { floatValues, shapeOf } from '../onnx/tensor.js';
 import { Folder, countUses, type Fold } from './fold.js';
@@ -105,12 +105,11 @@ export function matrixOf(graph: Graph, { weight, inputs, outputs, transposed }: 
   return { values: floatValues(graph.model, weight), inputs, outputs, transposed };
 }
 
-// Nobody may see that the activation changes: layers make up for it, and a shape stays the same.
+// Nobody else may see that the activation changes.
 function canScale(graph: Graph, activation: string, layers: readonly Product[]): boolean {
-  const shapes = graph.usersOf(activation).filter((node) => isOperator(node, 'Shape'));
   return (
     !graph.isExposed(activation) &&
-    countUses(graph, activation) === layers.length + shapes.length &&
+    countUses(graph, activation) === layers.length &&
     layers.every(({ weightName }) => countUses(graph, weightName) === 1 && !graph.isExposed(weightName))
   );
 }

@@ -40,19 +40,13 @@ const SMALLEST_SCALE = 2 ** -126;
 export function roundWeight(matrix: Matrix, scaling: Scaling = {}): ByteWeight | undefined {
   const { values, inputs, outputs } = matrix;
   const [inputStep, outputStep] = stepsOf(matrix);
-  const largest = channelMaxima(matrix, 'outputs', { inputs: scaling.inputs });
-  if (!largest.every(Number.isFinite)) return undefined;
+  const scales = Float32Array.from(channelMaxima(matrix, 'outputs', scaling), (size) => size / LARGEST);
+  if (!scales.every(Number.isFinite)) return undefined;
 
   const bytes = new Int8Array(inputs * outputs);
-  const scales = new Float32Array(outputs);
-  const inverse = new Float64Array(outputs);
-  for (let j = 0; j < outputs; j++) {
-    const scale = Math.fround((largest[j] as number) / LARGEST);
-    const vanishes = scale < SMALLEST_SCALE;
-    inverse[j] = vanishes ? 0 : 1 / scale;
-    // A factor for a whole column changes its scale, not its bytes.
-    scales[j] = vanishes ? 1 : scale * (scaling.outputs?.[j] ?? 1);
-  }
+  const inverse = Float64Array.from(scales, (scale, j) =>
+    scale < SMALLEST_SCALE ? 0 : (scaling.outputs?.[j] ?? 1) / scale,
+  );
   for (let i = 0; i < inputs; i++) {
     const factor = scaling.inputs?.[i] ?? 1;
     for (let j = 0; j < outputs; j++) {
@@ -60,7 +54,7 @@ export function roundWeight(matrix: Matrix, scaling: Scaling = {}): ByteWeight |
       bytes[i * outputs + j] = Math.round(value * (inverse[j] as number));
     }
   }
-  return { values: bytes, scales };
+  return { values: bytes, scales: scales.map((scale) => (scale < SMALLEST_SCALE ? 1 : scale)) };
 }
 
 /**
@@ -73,7 +67,7 @@ export function roundWeight(matrix: Matrix, scaling: Scaling = {}): ByteWeight |
 export function channelMaxima(
   matrix: Matrix,
   side: 'inputs' | 'outputs',
-  scaling: { [key in keyof Scaling]: Scaling[key] | undefined } = {},
+  scaling: Scaling = {},
 ): Float64Array {
   const { values, inputs, outputs } = matrix;
   const [inputStep, outputStep] = stepsOf(matrix);
