@@ -2,7 +2,16 @@
 //
 // Workers always run the ESM files, so the CommonJS entry is only the part that lives on the caller's thread.
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -22,6 +31,10 @@ const compiled = spawnSync(
 );
 if (compiled.status !== 0) process.exit(1);
 
+// The command: tsc keeps its #! line; npm makes it executable on installing, a checkout that is linked or run in place
+// needs it from the start.
+chmodSync(join(dist, 'esm', 'cli', 'main.js'), 0o755);
+
 await build({
   entryPoints: [join(root, 'src', 'index.ts')],
   outfile: join(dist, 'cjs', 'index.cjs'),
@@ -39,7 +52,9 @@ await build({
 // The same declarations, read by TypeScript as CommonJS: the extension says which.
 cpSync(join(dist, 'esm'), join(dist, 'cjs'), {
   recursive: true,
-  filter: (path) => path.endsWith('.d.ts') || statSync(path).isDirectory(),
+  // The command has no CommonJS side.
+  filter: (path) =>
+    path !== join(dist, 'esm', 'cli') && (path.endsWith('.d.ts') || statSync(path).isDirectory()),
 });
 for (const entry of readdirSync(join(dist, 'cjs'), { recursive: true, encoding: 'utf8' })) {
   if (!entry.endsWith('.d.ts')) continue;

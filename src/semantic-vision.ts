@@ -1,6 +1,6 @@
 // The facade: the one place that knows all stages and puts them together.
 import { abortable, throwIfAborted } from './abort.js';
-import { VectorCache } from './cache.js';
+import { VectorCache, type CachedVector } from './cache.js';
 import { VisionError } from './errors.js';
 import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
@@ -11,7 +11,7 @@ import { readLogits } from './models/logits.js';
 import type { Logits } from './models/manifest.js';
 import { resolveOptions, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
 import { Hasher } from './pool/hasher.js';
-import { WorkerPool, type Submission } from './pool/pool.js';
+import { WorkerPool } from './pool/pool.js';
 import {
   invalidArgument,
   isEmbedding,
@@ -24,7 +24,7 @@ import {
 } from './request.js';
 import { StageClock } from './stats.js';
 import { mapOrdered, type Source } from './stream.js';
-import { TextBatch } from './text-batch.js';
+import { Texts } from './texts.js';
 import type {
   Classification,
   ClassifyOptions,
@@ -39,7 +39,7 @@ import type {
   TextEmbedding,
   VisionStats,
 } from './types.js';
-import { labelMatrix, labelTexts, rankLabels } from './zero-shot.js';
+import { labelTexts, rankLabels } from './zero-shot.js';
 
 /**
  * Turns images and texts into unit vectors of one space, in worker threads.
@@ -56,13 +56,13 @@ export class SemanticVision implements AsyncDisposable {
   readonly #pool: WorkerPool;
   readonly #hasher: Hasher;
   readonly #cache: VectorCache;
+  readonly #texts: Texts;
   readonly #clock = new StageClock();
   readonly #requests = new Set<Promise<unknown>>();
   readonly #loaded: LoadedModel;
   #logits: Promise<Logits> | undefined;
   #closed: Promise<void> | undefined;
   #imagesEmbedded = 0;
-  #textsEmbedded = 0;
   #failed = 0;
 
   private constructor(options: ResolvedOptions, model: LoadedModel, pool: WorkerPool, hasher: Hasher) {
@@ -70,6 +70,7 @@ export class SemanticVision implements AsyncDisposable {
     this.#pool = pool;
     this.#hasher = hasher;
     this.#cache = new VectorCache(options.cacheMaxBytes);
+    this.#texts = new Texts(pool, this.#cache);
     this.#loaded = model;
     this.model = Object.freeze({
       id: model.found.id,
@@ -186,8 +187,8 @@ export class SemanticVision implements AsyncDisposable {
     return this.#track(async () => {
       const given: unknown = text;
       if (typeof given !== 'string') throw invalidArgument('text', 'a string', given);
-      const [embedding] = await this.#texts([text], requestOf(options, 'interactive'));
-      return embedding as TextEmbedding;
+      const [result] = await this.#texts.embed([text], requestOf(options, 'interactive'));
+      return { ...this.#embedding(result as CachedVector), text };
     });
   }
 
@@ -201,7 +202,8 @@ export class SemanticVision implements AsyncDisposable {
   async embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<TextEmbedding[]> {
     return this.#track(async () => {
       requireStrings(texts, 'texts');
-      return this.#texts([...texts], requestOf(options, 'interactive'));
+      const results = await this.#texts.embed(texts, requestOf(options, 'interactive'));
+      return results.map((result, i) => ({ ...this.#embedding(result), text: texts[i] as string }));
     });
   }
 
@@ -226,7 +228,7 @@ export class SemanticVision implements AsyncDisposable {
       const logits = await abortable(this.#readLogits(), request.signal);
       const [embedding, matrix] = await Promise.all([
         this.#toEmbedding(image, request),
-        this.#labelMatrix(texts, request),
+        this.#texts.matrix(texts, request),
       ]);
       return rankLabels(embedding.vector, [...labels], matrix, logits);
     });
@@ -331,7 +333,7 @@ export class SemanticVision implements AsyncDisposable {
       intraOpNumThreads: this.#options.intraOpNumThreads,
       queue: { interactive, bulk, running },
       imagesEmbedded: this.#imagesEmbedded,
-      textsEmbedded: this.#textsEmbedded,
+      textsEmbedded: this.#texts.embedded,
       failed: this.#failed,
       workerFailures: failures,
       cache: this.#cache.stats(),
@@ -415,7 +417,7 @@ export class SemanticVision implements AsyncDisposable {
     return value;
   }
 
-  #embedding(result: { vector: Float32Array; createdAt: Date; cached: boolean }): Embedding {
+  #embedding(result: CachedVector): Embedding {
     return { ...result, dimensions: result.vector.length, model: this.model.fingerprint };
   }
 
@@ -428,40 +430,6 @@ export class SemanticVision implements AsyncDisposable {
       );
     }
     return value;
-  }
-
-  async #texts(texts: string[], request: Request): Promise<TextEmbedding[]> {
-    const { priority, signal } = request;
-    throwIfAborted(signal);
-    const batch = new TextBatch(this.#pool, request);
-    const results = texts.map((text) => {
-      const start = () => {
-        const submission = batch.add(text);
-        return { ...submission, result: this.#counted(submission.result, () => this.#textsEmbedded++) };
-      };
-      return this.#cache.resolve(`text:${text}`, start, { priority, signal });
-    });
-    batch.submit();
-    const vectors = await Promise.all(results);
-    return vectors.map((result, i) => ({ ...this.#embedding(result), text: texts[i] as string }));
-  }
-
-  // One entry of the cache for a set of labels: comparing an image with them again costs no look-up of each.
-  async #labelMatrix(texts: string[], request: Request): Promise<Float32Array> {
-    const start = (): Submission => {
-      const stop = new AbortController();
-      const result = this.#texts(texts, { ...request, signal: stop.signal }).then((embeddings) => ({
-        ok: true as const,
-        vector: labelMatrix(embeddings.map(({ vector }) => vector)),
-      }));
-      const cancel = () => {
-        stop.abort();
-        return true;
-      };
-      return { result, cancel, promote: () => undefined };
-    };
-    const { vector } = await this.#cache.share(`labels:${JSON.stringify(texts)}`, start, request);
-    return vector;
   }
 
   async #readLogits(): Promise<Logits> {

@@ -119,7 +119,7 @@ export interface ModelInfo {
   readonly dimensions: number;
   /** Side of the square input, in pixels. */
   readonly imageSize: number;
-  /** SHA-256 over the model's file hashes, the preprocessing version and the dtype. */
+  /** SHA-256 over the hashes of what makes image vectors, the preprocessing version and the dtype: the vectors' space. */
   readonly fingerprint: string;
 }
 

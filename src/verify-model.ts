@@ -43,6 +43,8 @@ export interface VerifyOptions extends FetchOptions {
 
 // Published values were computed with these.
 const EXACT_DTYPES = ['fp32', 'fp16'];
+// They are published with as few as five digits.
+const SCALE_TOLERANCE = 2e-3;
 const DOWNLOAD_TIMEOUT_MS = 30_000;
 
 /**
@@ -62,6 +64,7 @@ export async function verifyModel(model: string, options: VerifyOptions = {}): P
     const reference = await readReference(loaded, referencePath);
     const checks = [
       ...(await checkFiles(loaded, hasher)),
+      ...(await checkScale(loaded, request)),
       ...(await checkTokens(loaded, reference.values)),
       ...(await checkLogits(loaded, reference, request)),
     ];
@@ -105,6 +108,16 @@ async function checkFiles({ found }: LoadedModel, hasher: Hasher): Promise<Verif
   return checks;
 }
 
+// What others say the two numbers are, against those of the checkpoint.
+async function checkScale({ found }: LoadedModel, request: ModelRequest): Promise<VerificationCheck[]> {
+  const published = found.entry?.source === 'hub' ? found.entry.publishedLogits : undefined;
+  if (published === undefined) return [];
+  const logits = await readLogits(found, request);
+  return (['scale', 'bias'] as const).map((name) =>
+    close(`${name} of the logits`, published[name], logits[name], SCALE_TOLERANCE),
+  );
+}
+
 async function checkTokens(
   { text }: LoadedModel,
   { tokens = [] }: ReferenceValues,
@@ -136,15 +149,8 @@ async function checkLogits(
     for (const [i, text] of texts.entries()) {
       const expected = reference.values[i] as number;
       const actual = scale * vision.similarity(image, text) + bias;
-      const difference = Math.abs(actual - expected);
-      checks.push({
-        name: `logit of "${text.text}" for ${reference.image}`,
-        expected: expected.toFixed(4),
-        actual: actual.toFixed(4),
-        difference,
-        tolerance: exact ? reference.tolerance : undefined,
-        ok: !exact || difference <= reference.tolerance,
-      });
+      const name = `logit of "${text.text}" for ${reference.image}`;
+      checks.push(close(name, expected, actual, exact ? reference.tolerance : undefined));
     }
   }
   return checks;
@@ -171,6 +177,17 @@ async function readImage(image: string, base: string, request: ModelRequest): Pr
       { cause },
     );
   }
+}
+
+function close(
+  name: string,
+  expected: number,
+  actual: number,
+  tolerance: number | undefined,
+): VerificationCheck {
+  const difference = Math.abs(actual - expected);
+  const ok = tolerance === undefined || difference <= tolerance;
+  return { name, expected: expected.toFixed(4), actual: actual.toFixed(4), difference, tolerance, ok };
 }
 
 function same(name: string, expected: string, actual: string): VerificationCheck {

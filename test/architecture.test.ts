@@ -85,7 +85,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [0, /^(index|semantic-vision|verify-model|cli\/.*)\.ts$/],
   [1, /^input(-file)?\.ts$/],
   [1, /^models\/(?!dtype)/],
-  [1, /^(stream|text-batch)\.ts$/],
+  [1, /^(stream|texts|text-batch)\.ts$/],
   [1.5, /^optimize\//], // prepares a model; may run it to see what that costs
   [2, /^cache\.ts$/],
   [3, /^pool\/(?!protocol|cpus)/],
@@ -149,7 +149,7 @@ architecture('no cycles, not even of types', () => {
   for (const file of files) visit(file, []);
 });
 
-architecture('only the facade and the entry are above all stages', () => {
+architecture('only the facade, the entry and the command are above all stages', () => {
   const composers = /^(index|verify-model|cli\/.*)\.ts$/;
   const above = imports.filter(({ to, from, local }) => local && stageOf(to) === 0 && !composers.test(from));
   assert.equal(
@@ -158,9 +158,35 @@ architecture('only the facade and the entry are above all stages', () => {
   );
 });
 
+architecture('the command uses what every program can: the entry, and helpers that load nothing', () => {
+  const deeper = imports.filter(
+    ({ from, to, local }) =>
+      from.startsWith('cli/') && local && !/^(cli\/.*|index|errors|package-root)\.ts$/.test(to),
+  );
+  assert.equal(
+    deeper.map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  );
+  const users = imports.filter(({ from, to }) => !from.startsWith('cli/') && to.startsWith('cli/'));
+  assert.equal(users, []);
+});
+
+architecture('the help of the command loads no native code', () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { from, to, local, typeOnly, dynamic } of imports)
+      if (from === file && local && !typeOnly && !dynamic) visit(to);
+  };
+  visit('cli/main.ts');
+  assert.not(reached.has('index.ts'));
+});
+
 architecture('each package enters through its file, and all of them are dependencies', () => {
   const allowed: Record<string, RegExp> = {
     '@napi-rs/image': /^image\/decode\.ts$/,
+    commander: /^cli\/(main|program|flags)\.ts$/,
     'onnxruntime-node': /^inference\/session\.ts$/,
     'hnswlib-node': /^index\/[^/]+\.ts$/,
     '@huggingface/tokenizers': /^inference\/tokenizer\.ts$/,
@@ -217,7 +243,8 @@ architecture('index.ts only exports', () => {
 });
 
 architecture('every file says in its first line what it is for', () => {
-  for (const file of files) assert.match(readFileSync(join(SRC, file), 'utf8'), /^\/\/ \S.{15,}\n/, file);
+  for (const file of files)
+    assert.match(readFileSync(join(SRC, file), 'utf8'), /^(#!.*\n)?\/\/ \S.{15,}\n/, file);
 });
 
 architecture('the worker loads neither the facade nor the pool', () => {

@@ -253,6 +253,27 @@ snapshots('an abort stops at once, keeps what has arrived, leaves no lock', asyn
   await refused(client.fetch({ signal: late }), 'ABORTED');
 });
 
+snapshots('an abort, and silence, end a body even after a garbage collection', async () => {
+  const stalled = async () => {
+    server.faults.push(undefined, { kind: 'stall', at: 200 * KIB });
+    const before = server.count('GET', 'cdn');
+    await until(() => server.count('GET', 'cdn') > before, 'the stall');
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      (globalThis as { gc?: () => void }).gc?.();
+    }
+  };
+  const controller = new AbortController();
+  const first = refused(client.fetch({ files: ['model.onnx'], signal: controller.signal }), 'ABORTED');
+  await stalled();
+  controller.abort();
+  await settles(first, 'the abort');
+  server.reset();
+  const second = client.fetch({ files: ['model.onnx'], timing: { idle: 300 } });
+  await stalled();
+  holds(await settles(second, 'the silence'), { 'model.onnx': files['model.onnx'] });
+});
+
 snapshots('many calls at once download once', async () => {
   const all = await Promise.all(Array.from({ length: 8 }, () => client.fetch()));
   for (const snapshot of all) holds(snapshot, files);

@@ -192,10 +192,33 @@ texts('what is no text: INVALID_ARGUMENT', async () => {
   }
 });
 
-texts('a folder model has no text tower: TEXT_UNSUPPORTED, images go on', async () => {
-  await refused(tiny.embedText('a dog'), 'TEXT_UNSUPPORTED');
-  assert.is((await tiny.embedImage(photo('two-dogs'))).vector.length, TINY_DIMENSIONS);
+texts('without a text tower: TEXT_UNSUPPORTED, images go on', async () => {
+  const images = await SemanticVision.create({ model: TINY_MODEL, workers: 1, text: false });
+  await refused(images.embedText('a dog'), 'TEXT_UNSUPPORTED');
+  await refused(images.embedTexts(['a dog', 'a cat']), 'TEXT_UNSUPPORTED');
+  assert.is((await images.embedImage(photo('two-dogs'))).vector.length, TINY_DIMENSIONS);
+  await images.close();
 });
+
+texts('embedTexts: the vectors of embedText, duplicates and none at all; cached as those are', async () => {
+  const given = ['a dog', 'a cup of coffee', 'a dog', 'mountains', 'a boat', 'flowers'];
+  const together = await vision.embedTexts(given);
+  assert.equal(
+    together.map(({ text }) => text),
+    given,
+  );
+  for (const { text, vector } of together) {
+    const alone = await vision.embedText(text);
+    assert.ok(alone.cached);
+    sameBits(alone.vector, vector, text);
+  }
+  assert.equal(await vision.embedTexts([]), []);
+  await refused(vision.embedTexts('a dog' as never), 'INVALID_ARGUMENT', /texts/);
+  await refused(vision.embedTexts(['a dog', 1] as never), 'INVALID_ARGUMENT', /texts\[1\]/);
+  const error = await refused(vision.embedTexts(['a dog', '!!!']), 'TEXT_NOT_UNDERSTOOD');
+  assert.match(error.message, /"!!!"/);
+});
+texts.run();
 
 texts.run();
 

@@ -1,5 +1,6 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
+import { VisionError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -10,14 +11,14 @@ import { RepoCache } from './hub/layout.js';
 import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
 import { readLogits } from './logits.js';
-import { readManifest, type Logits, type ManifestModel } from './manifest.js';
+import { readManifest, type HubModel, type Logits, type ManifestModel } from './manifest.js';
 import { resolveFetchOptions, type FetchOptions } from './model-options.js';
 
 /** A model that the manifest knows. */
 export interface ModelListing {
   id: string;
   source: 'bundled' | 'hub';
-  /** The repository that holds the ONNX files; null for a bundled model. */
+  /** The repository that holds the ONNX files; null for a bundled model, and where none is known. */
   repo: string | null;
   description: string;
   dimensions: number;
@@ -106,7 +107,7 @@ export async function modelInfo(
   const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
   const hasher = new Hasher();
   try {
-    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher);
+    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher).catch(notPulled(model));
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
@@ -119,6 +120,18 @@ export async function modelInfo(
   } finally {
     await hasher.close();
   }
+}
+
+function notPulled(model: string): (error: unknown) => never {
+  return (cause) => {
+    if (!(cause instanceof VisionError) || cause.code !== 'MODEL_NOT_CACHED') throw cause;
+    throw new VisionError(
+      'MODEL_NOT_CACHED',
+      `"${model}" is not on this machine, and nothing is fetched for asking: pull it first (pullModel, or ` +
+        `semantic-vision model pull ${model}).`,
+      { cause },
+    );
+  };
 }
 
 async function textDetails(files: TextFiles | undefined): Promise<ModelDetails['text']> {
@@ -138,11 +151,12 @@ async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<
     dimensions,
     imageSize,
     licence,
-    cached: bundled ? [entry.dtype] : await cachedDtypes(entry.repo, entry.revision, cacheDirectory),
+    cached: bundled ? [entry.dtype] : await cachedDtypes(entry, cacheDirectory),
   };
 }
 
-async function cachedDtypes(repo: string, revision: string, cacheDirectory: string): Promise<Dtype[]> {
+async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<Dtype[]> {
+  if (repo === null) return [];
   const cache = new RepoCache(cacheDirectory, repo);
   const commit = await cache.commitOf(revision);
   if (commit === undefined) return [];

@@ -8,7 +8,7 @@ import type { Logits } from './manifest.js';
 import type { FetchOptions } from './model-options.js';
 
 /**
- * Finds the numbers for a model: those the caller gave, those of the manifest, those in a graph of both towers beside the
+ * Finds the numbers for a model: those the caller gave, those of the bundled model, those in a graph of both towers beside the
  * split ones, or those of the trained checkpoint on the hub, of whose file a few hundred bytes are fetched and kept.
  * @param found - the model
  * @param options - how the hub may be asked
@@ -18,7 +18,7 @@ import type { FetchOptions } from './model-options.js';
 export async function readLogits(found: FoundModel, options: FetchOptions): Promise<Logits> {
   const { logits, entry, combined } = found;
   if (logits !== undefined) return { ...logits, source: 'option "model.logits"' };
-  if (entry?.logits) return entry.logits;
+  if (entry?.source === 'bundled') return entry.logits;
   if (combined !== undefined) {
     return { ...(await readGraphLogits(combined.path)), source: combined.path };
   }

@@ -69,18 +69,16 @@ export interface BundledModel extends ManifestEntry {
 /** A model on the hub. */
 export interface HubModel extends ManifestEntry {
   source: 'hub';
-  /** The repository that holds the ONNX files. */
-  repo: string;
-  /** Where the revision comes from, or why it is a branch and not a commit. */
+  /** The repository that holds the ONNX files; null where none with split graphs is known. */
+  repo: string | null;
+  /** Who pins the revision, why it is a branch, or why there is no repository. */
   revisionSource: string;
   /** Names of the tensors that are fed and fetched. */
   tensors: { imageInput: string; imageOutput: string; textInput: string; textOutput: string };
-  /** The split graphs hold neither number; null where no source could be verified, with the reason. */
-  logits: Logits | null;
-  /** Why `logits` is null. */
-  logitsMissing?: string;
-  /** The trained checkpoint, whose own file holds both numbers. */
+  /** The trained checkpoint. Its file holds the scale and the bias of the logits, which the split graphs lack. */
   checkpoint: string;
+  /** What others say the two are: not verified, so nothing is computed with it; `model verify` compares. */
+  publishedLogits?: Logits;
   reference?: ReferenceValues;
 }
 

@@ -61,6 +61,9 @@ async function sourceOf(model: string | ModelFiles, revision: string | undefined
   );
   if (entry?.source === 'bundled') return { kind: 'bundled', entry };
   if (entry !== undefined) {
+    if (entry.repo === null) {
+      throw new VisionError('MODEL_NOT_FOUND', `"${entry.id}" cannot be fetched. ${entry.revisionSource}`);
+    }
     return { kind: 'hub', id: entry.id, repo: entry.repo, revision: revision ?? entry.revision, entry };
   }
   const directory = resolve(model);

@@ -73,15 +73,17 @@ export interface Wish {
 /** A cache in a folder of its own. */
 export class Client {
   /** Of the cache. */
-  readonly directory = mkdtempSync(join(tmpdir(), 'semantic-vision-hub-'));
+  readonly directory: string;
   readonly #server: HubServer;
   readonly #hasher: Hasher;
 
   /**
    * @param server - where files come from
    * @param hasher - shared by the file's tests
+   * @param where - folder to make the cache in
    */
-  constructor(server: HubServer, hasher: Hasher) {
+  constructor(server: HubServer, hasher: Hasher, where = tmpdir()) {
+    this.directory = mkdtempSync(join(where, 'semantic-vision-hub-'));
     this.#server = server;
     this.#hasher = hasher;
   }

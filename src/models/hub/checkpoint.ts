@@ -99,14 +99,10 @@ async function readRange(source: Source, start: number, length: number): Promise
         );
         // Without ranges the answer is the whole file: gigabytes for eight bytes.
         if (response.status !== 206) {
-          await discard(response);
+          discard(response);
           throw new VisionError('HUB_UNREACHABLE', `Expected parts of ${FILE} of ${source.repo} but the server has none.`);
         }
-        return Buffer.from(
-          await response.arrayBuffer().catch((error: unknown) => {
-            throw watch.explain(error);
-          }),
-        );
+        return Buffer.from(await watch.guard(response.arrayBuffer()));
       } finally {
         watch.end();
       }

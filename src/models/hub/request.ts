@@ -81,8 +81,8 @@ export function discard(response: Response): void {
 }
 
 /**
- * Ends a request when its caller gives up or the server falls silent. The signal alone would not do: Node's fetch holds it
- * weakly, and once the garbage collector has passed, the body of an aborted request may never settle.
+ * Ends a request when its caller gives up or the server falls silent. The signal alone would not do: on Node 20.20 a body
+ * that is read on after its request was aborted may never settle, so every step is raced against the abort as well.
  */
 export class Watch {
   readonly #controller = new AbortController();

@@ -9,6 +9,7 @@ import { guard } from '../../optimize/guard.js';
 import type { OnnxModel } from '../../optimize/onnx/model.js';
 import { readModel } from '../../optimize/onnx/read.js';
 import { writeModel } from '../../optimize/onnx/write.js';
+import { fuse } from '../../optimize/optimize.js';
 import {
   quantizableLayers,
   quantize,
@@ -69,10 +70,11 @@ export async function optimizeModel(
   const runner = await GraphRunner.open(job.images, job.threads);
   const optimization = new Optimization(job, runner, onProgress);
   const reference = await optimization.embedSource();
-  const model = await readModel(job.path);
+  const { model, report: fusions } = fuse(await readModel(job.path));
   const report = await optimization.optimize(model, reference);
   return {
     ...report,
+    fusions: fusions.passes,
     seconds: (performance.now() - started) / 1000,
     peakBytes: process.resourceUsage().maxRSS * 1024,
   };
@@ -97,7 +99,7 @@ class Optimization {
     return this.#runner.embed(this.#job.path, ({ length }) => this.#tell('reference', length));
   }
 
-  async optimize(model: OnnxModel, reference: Run): Promise<Omit<OptimizationReport, 'files' | 'seconds' | 'peakBytes'>> {
+  async optimize(model: OnnxModel, reference: Run): Promise<Omit<OptimizationReport, 'files' | 'fusions' | 'seconds' | 'peakBytes'>> {
     const { target, force, bytes } = this.#job;
     const { stats, fused } = await this.#calibrate(model, reference);
     const smoothing = { stats, alpha: ALPHA };
@@ -170,9 +172,10 @@ class Optimization {
 
   async #layerErrors(model: OnnxModel, smoothing: Smoothing): Promise<Map<string, LayerError>> {
     const twins = withQuantizationErrors(model, smoothing);
+    const names = [...twins.outputs.values()].flatMap(({ error, size, count }) => [error, size, count]);
     const layers = quantizableLayers(model);
     const sums = new Map(layers.map(({ name }) => [name, { error: 0, size: 0, count: 0 }]));
-    await this.#observe('ranking', twins.model, [...twins.outputs.values()].flatMap(Object.values<string>), (values) => {
+    await this.#observe('ranking', twins.model, names, (values) => {
       for (const [layer, outputs] of twins.outputs) {
         const sum = sums.get(layer);
         for (const of of ['error', 'size', 'count'] as const)

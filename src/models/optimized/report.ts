@@ -1,5 +1,6 @@
 // What optimising a model did, as plain data: kept beside the graph, printed by the command line.
 import type { Accuracy, AccuracyTarget } from '../../optimize/evaluate.js';
+import type { PassReport } from '../../optimize/passes/pass.js';
 
 /** One layer that can be quantised. */
 export interface OptimizedLayer {
@@ -35,7 +36,9 @@ export interface OptimizationReport {
   target: AccuracyTarget;
   /** Images that were compared, and of them those that the activations' ranges come from. */
   images: { compared: number; calibrated: number };
-  /** Of the float32 graph with its operators fused. */
+  /** Which patterns of exporters were found and fused, and which were left. */
+  fusions: PassReport[];
+  /** Of the float32 graph with its operators fused, for the images that ranges come from. */
   fused: Accuracy;
   /** With every layer quantised. */
   plain: Accuracy;

@@ -1,0 +1,118 @@
+// semantic-vision embed: vectors of images as JSON lines on stdout, or as a NumPy matrix with the ids beside it.
+import type { VisionError } from '../../errors.js';
+import type { ImageEmbedding } from '../../index.js';
+import type { Context } from '../context.js';
+import { CommandError, EXIT, type ExitCode } from '../failure.js';
+import type { RunFlags } from '../flags.js';
+import { countAhead, listFiles } from '../inputs.js';
+import { NpyWriter } from '../npy.js';
+import { embedFiles, openVision } from '../vision.js';
+
+/** Options of the command. */
+export interface EmbedFlags extends RunFlags {
+  output?: string;
+  null?: boolean;
+}
+
+// float32 needs nine significant digits at most to be read back to the bit; more only fill the line.
+const DIGITS = 9;
+
+interface Sink {
+  put: (id: string, embedding: ImageEmbedding) => Promise<void>;
+}
+
+/**
+ * Embeds files. A file that cannot be embedded is reported and left out.
+ * @param paths - files, folders, `-` for a list on standard input
+ * @param flags - of the command
+ * @param context - of the command
+ * @returns exit code: 1 when a file was left out
+ * @throws `USAGE`, `OUTPUT_FAILED`, and what opening the model throws; `INTERRUPTED` after what was finished is written
+ */
+export async function embed(paths: string[], flags: EmbedFlags, context: Context): Promise<ExitCode> {
+  const { output, signal } = context;
+  const lists = paths.filter((path) => path === '-').length;
+  if (lists > 1)
+    throw new CommandError('USAGE', 'Expected - at most once: standard input can be read only once.');
+  if (flags.null && lists === 0) throw new CommandError('USAGE', 'Expected - among the files with -0.');
+
+  await using vision = await openVision(flags, context, { text: false });
+  const counts = { embedded: 0, failed: 0 };
+  const fail = (error: VisionError, path: string) => {
+    counts.failed++;
+    output.error(error, path);
+  };
+  const list = { separator: flags.null ? '\0' : '\n', signal } as const;
+  const files = listFiles(paths, { ...list, onUnreadable: fail });
+  // Lines that scroll by on the terminal are progress enough.
+  const bar = output.progress('Embedding', 'images', flags.output !== undefined || !output.stdoutIsTerminal);
+  const ahead =
+    bar.enabled && lists === 0
+      ? countAhead(listFiles(paths, { ...list, onUnreadable: () => undefined }), signal)
+      : {};
+
+  const run = async (sink: Sink) => {
+    for await (const { file, result } of embedFiles(vision, files, signal)) {
+      if (result.ok) {
+        await sink.put(file.id, result.embedding);
+        counts.embedded++;
+      } else {
+        fail(result.error, file.id);
+      }
+      bar.update(counts.embedded + counts.failed, ahead.total, failedNote(counts.failed));
+    }
+  };
+  try {
+    if (flags.output === undefined) await run(lines(context));
+    else await intoMatrix(flags.output, vision.model.dimensions, context, run);
+  } finally {
+    bar.clear();
+  }
+  return counts.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
+}
+
+function lines({ output, signal }: Context): Sink {
+  return {
+    put: async (id, { vector, dimensions, imageHash, model }) => {
+      const numbers = Array.from(vector, (value) => Number(value.toPrecision(DIGITS)));
+      await output.line(JSON.stringify({ id, imageHash, model, dimensions, vector: numbers }), signal);
+    },
+  };
+}
+
+async function intoMatrix(
+  path: string,
+  dimensions: number,
+  { output, signal }: Context,
+  run: (sink: Sink) => Promise<void>,
+): Promise<void> {
+  const writer = await NpyWriter.create(path, dimensions);
+  const put: Sink['put'] = (id, { vector, imageHash, model }) =>
+    writer.append(vector, { id, imageHash, model });
+  let stopped: unknown;
+  try {
+    await run({ put }).catch((error: unknown) => {
+      // Stopping keeps what is done; anything else would leave a matrix that nobody can tell from a whole one.
+      if (!signal.aborted) throw error;
+      stopped = error;
+    });
+    await writer.finish();
+  } catch (error) {
+    await writer.discard();
+    throw error;
+  }
+  const { rows, idsPath } = writer;
+  if (stopped !== undefined) {
+    throw new CommandError('INTERRUPTED', `${path} holds the ${rows} images that were finished.`, {
+      cause: stopped,
+    });
+  }
+  await output.result(
+    { output: path, ids: idsPath, rows, dimensions },
+    () => `${path}: ${rows} x ${dimensions} float32, ids in ${idsPath}`,
+  );
+}
+
+function failedNote(failed: number): string {
+  return failed === 0 ? '' : `${failed} failed`;
+}

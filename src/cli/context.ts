@@ -1,0 +1,10 @@
+// What every command gets beside its arguments.
+import type { Output } from './output.js';
+
+/** The surroundings of a command. */
+export interface Context {
+  /** Prints. */
+  output: Output;
+  /** Fires when the command should stop and keep what it has. */
+  signal: AbortSignal;
+}

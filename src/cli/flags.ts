@@ -1,0 +1,126 @@
+// The options that commands share, and the checks that turn their text into values.
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { OutputOptions } from './output.js';
+
+/** Where a model comes from. */
+export interface ModelFlags {
+  model?: string;
+  revision?: string;
+  dtype?: string;
+  cacheDir?: string;
+  localFilesOnly?: boolean;
+}
+
+/** How a model runs. */
+export interface RunFlags extends ModelFlags {
+  workers?: number;
+  threads?: number;
+}
+
+/** Options of every command. */
+export type CommonFlags = OutputOptions;
+
+/**
+ * Adds the options that every command has.
+ * @param command - to add to
+ * @returns the same command
+ */
+export function withOutputFlags(command: Command): Command {
+  return command
+    .optionsGroup('Output:')
+    .option('--json', 'print JSON on stdout, and errors as JSON on stderr')
+    .option('-q, --quiet', 'no progress bar and no notes; errors are still printed');
+}
+
+/**
+ * Adds the options that say where a model's files come from.
+ * @param command - to add to
+ * @returns the same command
+ */
+export function withSourceFlags(command: Command): Command {
+  return withCacheFlags(command).option('--local-files-only', 'use the cache and never the network');
+}
+
+/**
+ * Adds the options that say which files of a model are meant, for commands that fetch none.
+ * @param command - to add to
+ * @returns the same command
+ */
+export function withCacheFlags(command: Command): Command {
+  return command
+    .optionsGroup('Model files:')
+    .option('--revision <name>', 'branch, tag or commit (default: the one this version pins)')
+    .option('--dtype <type>', 'precision of the weights: fp32, fp16, int8, ...')
+    .option(
+      '--cache-dir <folder>',
+      'where downloads are kept (default: $HF_HUB_CACHE, or the hub folder in $HF_HOME)',
+    );
+}
+
+/**
+ * Adds the options that say which model to run and how.
+ * @param command - to add to
+ * @returns the same command
+ */
+export function withRunFlags(command: Command): Command {
+  return withSourceFlags(
+    command
+      .optionsGroup('Model:')
+      .option('-m, --model <id>', 'name, hub id or local folder of the model (default: the bundled one)')
+      .addOption(
+        new Option('--workers <n>', 'worker threads: more for throughput').argParser(positiveInteger),
+      )
+      .addOption(
+        new Option('--threads <n>', 'threads in each worker: more for latency').argParser(positiveInteger),
+      ),
+  );
+}
+
+/**
+ * Reads a whole number.
+ * @param text - as given
+ * @returns 1 or more
+ * @throws InvalidArgumentError
+ */
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('Expected a whole number of 1 or more.');
+}
+
+/**
+ * Reads a duration.
+ * @param text - seconds
+ * @returns more than 0
+ * @throws InvalidArgumentError
+ */
+export function positiveSeconds(text: string): number {
+  const value = Number(text);
+  if (/^[\d.]+$/.test(text) && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number of seconds above 0.');
+}
+
+/**
+ * Reads a list; the option may be given more than once.
+ * @param text - items with commas between them
+ * @param former - what earlier occurrences gave
+ * @returns all items, without the blanks around them
+ * @throws InvalidArgumentError
+ */
+export function commaList(text: string, former: readonly string[] = []): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.includes(''))
+    throw new InvalidArgumentError('Expected names with commas between them, none empty.');
+  return [...former, ...items];
+}
+
+/**
+ * Checks the name of a matrix file.
+ * @param text - a path
+ * @returns the same
+ * @throws InvalidArgumentError
+ */
+export function npyPath(text: string): string {
+  if (/[^/\\]\.npy$/i.test(text)) return text;
+  throw new InvalidArgumentError('Expected a file name that ends in .npy; JSON lines go to stdout.');
+}

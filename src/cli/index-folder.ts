@@ -1,0 +1,97 @@
+// A folder that `index build` made: the stored index, and beside it which model it was built with.
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { messageOf, VisionError } from '../errors.js';
+import { VectorIndex, type SemanticVision } from '../index.js';
+import type { ModelFlags } from './flags.js';
+
+/** What the index knows of a file, to tell whether it has changed. */
+export interface FileMetadata {
+  /** Bytes. */
+  size: number;
+  /** When it was last changed, in ms since 1970. */
+  mtimeMs: number;
+  /** SHA-256 of its bytes, in hex. */
+  sha256: string;
+}
+
+type ModelChoice = Pick<ModelFlags, 'model' | 'revision' | 'dtype'>;
+
+const MODEL_FILE = 'model.json';
+
+/**
+ * Opens the index in a folder, or begins one.
+ * @param folder - need not exist
+ * @param vision - the model whose vectors it holds
+ * @returns the index
+ * @throws `MODEL_MISMATCH`, `INDEX_CORRUPT` and the like
+ */
+export async function openOrCreate(
+  folder: string,
+  vision: SemanticVision,
+): Promise<VectorIndex<FileMetadata>> {
+  const { dimensions, fingerprint: model } = vision.model;
+  try {
+    return await VectorIndex.open<FileMetadata>(folder, { model });
+  } catch (error) {
+    if (error instanceof VisionError && error.code === 'INDEX_NOT_FOUND') {
+      return VectorIndex.create<FileMetadata>({ dimensions, model });
+    }
+    throw error;
+  }
+}
+
+/**
+ * Completes flags by the model that an index was built with; what was given on the command line goes first.
+ * @param flags - of the command
+ * @param folder - of the index
+ * @returns flags
+ */
+export async function withModelOf<F extends ModelFlags>(flags: F, folder: string): Promise<F> {
+  if (flags.model !== undefined) return flags;
+  return { ...(await readChoice(folder)), ...flags };
+}
+
+/**
+ * Remembers the model that an index is built with.
+ * @param folder - of the index; made if missing
+ * @param flags - that chose the model
+ * @throws `INDEX_WRITE_FAILED`
+ */
+export async function rememberModel(folder: string, flags: ModelFlags): Promise<void> {
+  const { model, revision, dtype } = flags;
+  const isFolder = model !== undefined && (await stat(model).catch(() => undefined))?.isDirectory() === true;
+  const choice: ModelChoice = {
+    ...(model === undefined ? {} : { model: isFolder ? resolve(model) : model }),
+    ...(revision === undefined ? {} : { revision }),
+    ...(dtype === undefined ? {} : { dtype }),
+  };
+  const path = join(folder, MODEL_FILE);
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(temporary, `${JSON.stringify(choice)}\n`);
+    await rename(temporary, path);
+  } catch (cause) {
+    throw new VisionError('INDEX_WRITE_FAILED', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+// An index that the library made has no such file; its fingerprint still tells whether the model is the right one.
+async function readChoice(folder: string): Promise<ModelChoice> {
+  const text = await readFile(join(folder, MODEL_FILE), 'utf8').catch(() => '{}');
+  try {
+    const { model, revision, dtype } = JSON.parse(text) as Record<string, unknown>;
+    return Object.fromEntries(
+      Object.entries({ model, revision, dtype }).filter(([, value]) => typeof value === 'string'),
+    );
+  } catch (cause) {
+    throw new VisionError(
+      'INDEX_CORRUPT',
+      `Expected JSON in ${join(folder, MODEL_FILE)}: ${messageOf(cause)}.`,
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,86 @@
+// From the arguments of a command to a stream of files: paths as they are, folders walked, `-` read from standard input.
+import { addAbortSignal } from 'node:stream';
+import { stat } from 'node:fs/promises';
+import type { VisionError } from '../errors.js';
+import { walkImages, type FoundFile } from './walk.js';
+
+/** How to read the list of paths on standard input. */
+export interface ListOptions {
+  /** What stands between two paths. */
+  separator: '\n' | '\0';
+  /** Ends the reading. */
+  signal: AbortSignal;
+  /** Called for each folder that cannot be read. */
+  onUnreadable: (error: VisionError, path: string) => void;
+}
+
+/**
+ * Lists the files that arguments stand for, as they are needed.
+ * @param paths - files, folders, `-`
+ * @param options - see {@link ListOptions}
+ * @yields files; the id is the path as given, or for a file found in a folder the folder joined with its place in there
+ */
+export async function* listFiles(
+  paths: Iterable<string>,
+  options: ListOptions,
+): AsyncGenerator<FoundFile, void, undefined> {
+  for (const path of paths) {
+    if (path === '-') {
+      for await (const line of standardInput(options)) yield* expand(line, options);
+    } else {
+      yield* expand(path, options);
+    }
+  }
+}
+
+/**
+ * Counts files in the background, for a progress bar to say how many there are.
+ * @param files - a list of their own, read as fast as it goes
+ * @param signal - ends the counting
+ * @returns an object that gets its total when the end is reached
+ */
+export function countAhead(files: AsyncIterable<unknown>, signal: AbortSignal): { readonly total?: number } {
+  const counted: { total?: number } = {};
+  const count = async () => {
+    const iterator = files[Symbol.asyncIterator]();
+    let total = 0;
+    for (; (await iterator.next()).done !== true; total++) {
+      if (signal.aborted) {
+        await iterator.return?.();
+        return;
+      }
+    }
+    counted.total = total;
+  };
+  // What cannot be listed is reported by whoever works on the files; the bar goes without a total.
+  count().catch(() => undefined);
+  return counted;
+}
+
+async function* expand(
+  path: string,
+  { onUnreadable }: ListOptions,
+): AsyncGenerator<FoundFile, void, undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    yield { path, id: path };
+    return;
+  }
+  try {
+    for await (const file of walkImages(path, onUnreadable)) yield { path: file.path, id: file.path };
+  } catch (error) {
+    onUnreadable(error as VisionError, path);
+  }
+}
+
+async function* standardInput({ separator, signal }: ListOptions): AsyncGenerator<string, void, undefined> {
+  // A pipe that stays open would keep the process alive after everything else has stopped.
+  const input = addAbortSignal(signal, process.stdin.setEncoding('utf8'));
+  let rest = '';
+  for await (const chunk of input) {
+    const parts = (rest + String(chunk)).split(separator);
+    rest = parts.pop() ?? '';
+    for (const part of parts) if (part !== '') yield part;
+  }
+  if (rest !== '') yield rest;
+}

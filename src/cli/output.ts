@@ -1,0 +1,128 @@
+// Everything a command prints: results on stdout, notes, errors and the progress bar on stderr.
+import { once } from 'node:events';
+import type { Failure } from './failure.js';
+import { ProgressBar, type Unit } from './progress.js';
+
+/** Options that decide what is printed. */
+export interface OutputOptions {
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** Where to print; `process` has both. */
+export interface Streams {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+}
+
+const RED = ['\u001B[31m', '\u001B[39m'] as const;
+
+/** Prints for people or, with `--json`, for programs. */
+export class Output {
+  /** Whether `--json` was given. */
+  readonly json: boolean;
+  /** Whether somebody looks at stdout. */
+  readonly stdoutIsTerminal: boolean;
+  readonly #quiet: boolean;
+  readonly #streams: Streams;
+  readonly #canRedraw: boolean;
+  readonly #color: boolean;
+  #bar: ProgressBar | undefined;
+
+  /**
+   * @param options - `--json`, `--quiet`
+   * @param streams - where to print
+   * @param env - `NO_COLOR` (any value but the empty one) and `TERM=dumb` switch colours off, the latter the bar as well
+   */
+  constructor(options: OutputOptions, streams: Streams = process, env = process.env) {
+    this.json = options.json === true;
+    this.#quiet = options.quiet === true;
+    this.#streams = streams;
+    this.stdoutIsTerminal = streams.stdout.isTTY;
+    this.#canRedraw = streams.stderr.isTTY && env.TERM !== 'dumb';
+    this.#color = this.#canRedraw && !env.NO_COLOR;
+  }
+
+  /**
+   * Prints a line on stdout, and waits when the reader is slow.
+   * @param text - without a line break at its end
+   * @param signal - gives up waiting
+   */
+  async line(text: string, signal?: AbortSignal): Promise<void> {
+    this.#bar?.clear();
+    if (!this.#streams.stdout.write(`${text}\n`)) {
+      await once(this.#streams.stdout, 'drain', signal === undefined ? {} : { signal });
+    }
+  }
+
+  /**
+   * Prints the result of a command.
+   * @param value - printed as one JSON document with `--json`
+   * @param human - what people get to read instead
+   */
+  async result(value: unknown, human: () => string): Promise<void> {
+    const text = this.json ? JSON.stringify(value, undefined, 2) : human();
+    if (text !== '') await this.line(text);
+  }
+
+  /**
+   * Says something on stderr that is neither a result nor an error.
+   * @param text - one line
+   */
+  note(text: string): void {
+    if (!this.#quiet && !this.json) this.#complain(text);
+  }
+
+  /**
+   * Reports a failure on stderr, as one line: `error CODE: message`, or JSON.
+   * @param failure - what failed
+   * @param input - the input that it concerns, if it is one of several
+   */
+  error({ code, message }: Pick<Failure, 'code' | 'message'>, input?: string): void {
+    if (this.json) {
+      this.#complain(JSON.stringify({ error: { code, message, input } }));
+      return;
+    }
+    const [start, end] = this.#color ? RED : ['', ''];
+    // Messages of the library name the file where it matters, but not always as it was given.
+    const where = input === undefined || message.includes(input) ? '' : `${input}: `;
+    this.#complain(`${start}error${end} ${code}: ${where}${message}`);
+  }
+
+  /**
+   * Starts a progress bar. There is none where stderr is no terminal, and none with `--quiet` or `--json`.
+   * @param label - a word or two
+   * @param unit - what is counted
+   * @param wanted - false for no bar
+   * @returns the bar; whatever is printed takes it off the screen first
+   */
+  progress(label: string, unit: Unit, wanted = true): ProgressBar {
+    this.#bar?.clear();
+    const { stderr } = this.#streams;
+    const shown = wanted && this.#canRedraw && !this.#quiet && !this.json;
+    this.#bar = new ProgressBar(shown ? stderr : undefined, { label, unit, color: this.#color });
+    return this.#bar;
+  }
+
+  #complain(text: string): void {
+    this.#bar?.clear();
+    this.#streams.stderr.write(`${text}\n`);
+  }
+}
+
+/**
+ * Lays rows out in columns, two spaces apart.
+ * @param rows - cells; every row as many
+ * @param right - columns that are aligned to the right, from 0
+ * @returns lines
+ */
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const align = (cell: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return right.includes(column) ? cell.padStart(width) : cell.padEnd(width);
+  };
+  return rows.map((row) => row.map(align).join('  ').trimEnd()).join('\n');
+}

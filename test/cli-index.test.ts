@@ -1,0 +1,183 @@
+// semantic-vision index build and search: what is skipped, updated and removed, and what is found.
+import { chmodSync, copyFileSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { VectorIndex } from '../dist/esm/index.js';
+import { jsonLines, run, scratch } from './helpers/cli.js';
+import { TINY_DIMENSIONS, TINY_MODEL, photo } from './helpers/fixtures.js';
+
+interface Built {
+  entries: number;
+  added: number;
+  updated: number;
+  unchanged: number;
+  removed: number;
+  failed: number;
+  vanished: number;
+}
+interface Found {
+  query: { text?: string; image?: string };
+  model: string;
+  results: { id: string; similarity: number; metadata: { size: number; mtimeMs: number; sha256: string } }[];
+}
+
+const index = suite('cli index');
+const { folder, remove } = scratch();
+const photos = join(folder, 'photos');
+const bundled = join(folder, 'bundled-index');
+const stored = join(folder, 'index');
+// Several commands run at once.
+const FEW = ['--workers', '1', '--threads', '1'];
+
+function put(id: string, name: string): void {
+  copyFileSync(photo(name), join(photos, id));
+}
+
+async function build(...args: string[]): Promise<Built & { code: number | null; stderr: string }> {
+  const { code, stdout, stderr } = await run([
+    'index',
+    'build',
+    photos,
+    '--output',
+    stored,
+    '--json',
+    ...args,
+  ]);
+  const document = stdout === '' ? {} : (JSON.parse(stdout) as Built);
+  return { ...(document as Built), code, stderr };
+}
+
+function counts({ entries, added, updated, unchanged, removed, failed, vanished }: Built): number[] {
+  return [entries, added, updated, unchanged, removed, failed, vanished];
+}
+
+index('builds from a folder, then finds by text and by image', async () => {
+  mkdirSync(join(photos, 'animals'), { recursive: true });
+  put('animals/dogs.jpg', 'two-dogs');
+  put('animals/cat.jpg', 'cat-face');
+  put('coffee.jpg', 'coffee-cup');
+  put('boats.jpg', 'harbour-boats');
+  const made = await run(['index', 'build', photos, '-o', bundled, '--json']);
+  assert.is(made.code, 0, made.stderr);
+  assert.is(made.stderr, '');
+  assert.equal(counts(JSON.parse(made.stdout) as Built), [4, 4, 0, 0, 0, 0, 0]);
+
+  const [text, image, human] = await Promise.all([
+    run(['index', 'search', 'a cup of coffee', '--index', bundled, '--json', ...FEW]),
+    run(['index', 'search', photo('cat-face'), '--index', bundled, '-k', '2', '--json', ...FEW]),
+    run(['index', 'search', 'a boat', '-i', bundled, '-k', '1', ...FEW]),
+  ]);
+  assert.is(text.code, 0, text.stderr);
+  const byText = JSON.parse(text.stdout) as Found;
+  assert.equal(byText.query, { text: 'a cup of coffee' });
+  assert.is(byText.results.length, 4);
+  assert.is(byText.results[0]?.id, 'coffee.jpg');
+  assert.equal(Object.keys(byText.results[0]!.metadata).sort(), ['mtimeMs', 'sha256', 'size']);
+  const byImage = JSON.parse(image.stdout) as Found;
+  assert.equal(byImage.query, { image: photo('cat-face') });
+  assert.is(byImage.results.length, 2);
+  assert.is(byImage.results[0]?.id, 'animals/cat.jpg');
+  assert.match(human.stdout, /^0\.\d{4} {2}boats\.jpg\n$/);
+});
+
+index('the model is remembered: later runs and searches need not be told', async () => {
+  const first = await build('--model', TINY_MODEL);
+  assert.equal(counts(first), [4, 4, 0, 0, 0, 0, 0], first.stderr);
+  assert.equal(counts(await build()), [4, 0, 0, 4, 0, 0, 0]);
+  const found = await run(['index', 'search', photo('cat-face'), '-i', stored, '-k', '1', ...FEW]);
+  assert.match(found.stdout, /^1\.0000 {2}animals\/cat\.jpg\n$/);
+  const opened = await VectorIndex.open(stored);
+  assert.is(opened.dimensions, TINY_DIMENSIONS);
+  await opened.close();
+});
+
+index('a second run embeds only what is new or changed', async () => {
+  put('new.jpg', 'astronaut');
+  put('coffee.jpg', 'dandelion');
+  // Touched only: its bytes are the same.
+  utimesSync(join(photos, 'boats.jpg'), new Date(), new Date(Date.now() + 5000));
+  rmSync(join(photos, 'animals', 'dogs.jpg'));
+  const second = await build();
+  assert.is(second.code, 0, second.stderr);
+  assert.equal(counts(second), [5, 1, 1, 2, 0, 0, 1]);
+  assert.equal(counts(await build()), [5, 0, 0, 4, 0, 0, 1]);
+});
+
+index('--prune removes what is gone', async () => {
+  const { code, stdout, stderr } = await run(['index', 'build', photos, '-o', stored, ...FEW]);
+  assert.is(code, 0);
+  assert.match(stderr, /1 indexed files are no longer in .*--prune/);
+  assert.match(stdout, /5 images \(0 added, 0 updated, 4 unchanged, 0 removed, 0 failed\)/);
+  assert.equal(counts(await build('--prune')), [4, 0, 0, 4, 1, 0, 0]);
+});
+
+index('a bad file does not end the run', async () => {
+  writeFileSync(join(photos, 'bad.png'), 'not an image');
+  put('zebra.jpg', 'sheep-grazing');
+  const third = await build();
+  assert.is(third.code, 1);
+  assert.equal(counts(third), [5, 1, 0, 4, 0, 1, 0]);
+  const [{ error }] = jsonLines<{ error: { code: string; input: string } }>(third.stderr) as [never];
+  assert.equal((error as { code: string }).code, 'UNSUPPORTED_FORMAT');
+  assert.equal((error as { input: string }).input, join(photos, 'bad.png'));
+  rmSync(join(photos, 'bad.png'));
+});
+
+index('nothing is pruned while a folder cannot be read', async () => {
+  if (process.getuid?.() === 0) {
+    console.log('skipped: root reads every folder');
+    return;
+  }
+  chmodSync(join(photos, 'animals'), 0);
+  try {
+    const { code, entries } = await build('--prune');
+    assert.is(code, 1);
+    assert.is(entries, 5);
+  } finally {
+    chmodSync(join(photos, 'animals'), 0o755);
+  }
+});
+
+index('an index of another model is refused and left alone', async () => {
+  const { code, stderr } = await build('--model', 'bundled');
+  assert.is(code, 3);
+  assert.match(stderr, /MODEL_MISMATCH/);
+  assert.is((await build()).unchanged, 5);
+});
+
+index('--text and --image decide what the query is', async () => {
+  copyFileSync(photo('two-dogs'), join(folder, 'a dog'));
+  const search = (...args: string[]) =>
+    run(['index', 'search', ...args, '-i', bundled, '--json', ...FEW], { cwd: folder });
+  const [file, text, gone] = await Promise.all([
+    search('a dog'),
+    search('a dog', '--text'),
+    search('a cat', '--image'),
+  ]);
+  assert.equal((JSON.parse(file.stdout) as Found).query, { image: 'a dog' });
+  assert.equal((JSON.parse(text.stdout) as Found).query, { text: 'a dog' });
+  assert.is(gone.code, 1);
+  assert.match(gone.stderr, /INPUT_NOT_FOUND/);
+});
+
+index('an empty folder gives an empty index; a missing one is an error', async () => {
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  const made = await run(['index', 'build', empty, '-o', join(folder, 'empty-index'), '--json', ...FEW]);
+  assert.is(made.code, 0, made.stderr);
+  assert.is((JSON.parse(made.stdout) as Built).entries, 0);
+  const found = await run(['index', 'search', 'a dog', '-i', join(folder, 'empty-index')]);
+  assert.is(found.code, 0);
+  assert.is(found.stdout, '');
+  assert.match(found.stderr, /is empty/);
+
+  const missing = await run(['index', 'build', join(folder, 'gone'), '-o', join(folder, 'x')]);
+  assert.is(missing.code, 1);
+  assert.match(missing.stderr, /^error INPUT_NOT_FOUND: Expected a folder/);
+  const file = await run(['index', 'build', photo('two-dogs'), '-o', join(folder, 'x')]);
+  assert.match(file.stderr, /^error INPUT_UNREADABLE: Expected a folder .* is none/);
+});
+
+index.after(remove);
+index.run();

@@ -1,0 +1,80 @@
+// The walk over a folder, against the file system's own recursive listing.
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { IMAGE_EXTENSIONS, walkImages } from '../dist/esm/cli/walk.js';
+import { refused } from './helpers/assertions.js';
+
+const walk = suite('cli walk');
+const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-walk-'));
+
+async function idsBelow(root: string): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id, path } of walkImages(root, (error) => assert.unreachable(error.message))) {
+    assert.is(path, join(root, id));
+    ids.push(id);
+  }
+  return ids.sort();
+}
+
+const part = fc.constantFrom(
+  'a',
+  'b',
+  'ä b',
+  '.hidden',
+  'x.jpg',
+  'y.PNG',
+  'z.txt',
+  '.w.jpg',
+  'jpg',
+  'v.tiff',
+);
+const paths = fc.array(fc.array(part, { minLength: 1, maxLength: 4 }), { maxLength: 20 });
+
+walk('finds every image file that is not hidden, once', async () => {
+  let trees = 0;
+  await fc.assert(
+    fc.asyncProperty(paths, async (files) => {
+      const root = join(folder, `tree-${++trees}`);
+      mkdirSync(root);
+      for (const parts of files) {
+        try {
+          mkdirSync(join(root, ...parts.slice(0, -1)), { recursive: true });
+          writeFileSync(join(root, ...parts), '');
+        } catch {
+          // A name cannot be a file and a folder.
+        }
+      }
+      const expected = readdirSync(root, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && IMAGE_EXTENSIONS.has(extname(entry.name).toLowerCase()))
+        .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+        .filter((id) => !id.split('/').some((name) => name.startsWith('.')));
+      assert.equal(await idsBelow(root), expected.sort());
+    }),
+    { numRuns: 50 },
+  );
+});
+
+walk('follows links to files and not to folders', async () => {
+  const root = join(folder, 'links');
+  mkdirSync(join(root, 'real'), { recursive: true });
+  writeFileSync(join(root, 'real', 'a.jpg'), '');
+  symlinkSync('real/a.jpg', join(root, 'link.jpg'));
+  symlinkSync('..', join(root, 'real', 'circle'));
+  symlinkSync('nowhere', join(root, 'dangling.jpg'));
+  symlinkSync('real', join(root, 'folder.jpg'));
+  assert.equal(await idsBelow(root), ['link.jpg', 'real/a.jpg']);
+});
+
+walk('says what is wrong with the folder itself', async () => {
+  const file = join(folder, 'file.jpg');
+  writeFileSync(file, '');
+  await refused(idsBelow(join(folder, 'gone')), 'INPUT_NOT_FOUND', /nothing exists/);
+  await refused(idsBelow(file), 'INPUT_UNREADABLE', /is none/);
+});
+
+walk.after(() => rmSync(folder, { recursive: true }));
+walk.run();
