@@ -6,6 +6,7 @@ import { foldConstants } from './passes/fold-constants.js';
 import { fuseAttention } from './passes/fuse-attention.js';
 import { fuseGelu } from './passes/fuse-gelu.js';
 import { fuseLayerNorm } from './passes/fuse-layer-norm.js';
+import { groundShapes } from './passes/ground-shapes.js';
 import { keepPooledOutput } from './passes/keep-pooled-output.js';
 import type { Pass, PassReport } from './passes/pass.js';
 import { removeDead } from './passes/remove-dead.js';
@@ -18,7 +19,14 @@ export interface FusionReport {
   passes: PassReport[];
 }
 
-const PREPARE: readonly Pass[] = [keepPooledOutput, removeDead, foldConstants, dropIdentities, removeDead];
+const PREPARE: readonly Pass[] = [
+  keepPooledOutput,
+  removeDead,
+  foldConstants,
+  groundShapes,
+  dropIdentities,
+  removeDead,
+];
 const FUSE: readonly Pass[] = [fuseLayerNorm, fuseAttention, fuseGelu];
 const FINISH: readonly Pass[] = [removeDead];
 

@@ -50,7 +50,8 @@ export function broadcast(a: readonly Dim[], b: readonly Dim[], fresh: () => Dim
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
     if (x === y || y === 1) return x;
-    if (x === 1) return y;
+    if (x === 1 || isClampOf(x, y)) return y;
+    if (isClampOf(y, x)) return x;
     if (typeof x === 'number') return x;
     return typeof y === 'number' ? y : fresh();
   });
@@ -63,6 +64,21 @@ export function broadcast(a: readonly Dim[], b: readonly Dim[], fresh: () => Dim
  */
 export function sameShape(a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): boolean {
   return a !== undefined && a.length === b?.length && a.every((dim, i) => dim === b[i]);
+}
+
+/**
+ * The size of what is cut from a longer axis: exporters cut the table of positions to the length of the input.
+ * @param size - that is asked for
+ * @param limit - size of the axis
+ * @returns the smaller of both, as a symbol. Where it meets `size` in a broadcast, the result is `size`: they are
+ * equal, or the smaller one is 1, or the graph fails.
+ */
+export function clamp(size: string, limit: Dim): Dim {
+  return `<=${size},${limit}`;
+}
+
+function isClampOf(dim: Dim, size: Dim): boolean {
+  return typeof dim === 'string' && dim.startsWith(`<=${size},`);
 }
 
 function parse(dim: Dim): Product {

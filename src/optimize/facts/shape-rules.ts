@@ -3,7 +3,7 @@ import { attribute, intAttribute, intsAttribute } from '../onnx/attributes.js';
 import { DataType } from '../onnx/proto.js';
 import { isOfType, numberValues } from '../onnx/tensor.js';
 import { complete, atAxis, axesOf, sliceBounds } from './common.js';
-import { broadcast, divide, multiply, type Dim } from './dims.js';
+import { broadcast, clamp, divide, multiply, type Dim } from './dims.js';
 import { NOTHING, type Fact, type RuleInput } from './fact.js';
 
 /**
@@ -102,7 +102,8 @@ export function slice(input: RuleInput): Fact[] {
     const size = x.shape?.[axis];
     const [start, end, step] = [starts.ints?.[i], ends.ints?.[i], steps ? steps.ints?.[i] : 1];
     if (typeof size !== 'number' || typeof start !== 'number' || typeof end !== 'number' || step !== 1) {
-      sliced[axis] = fresh();
+      const isPlain = typeof end === 'string' && !end.includes('*') && start === 0 && step === 1;
+      sliced[axis] = isPlain && size !== undefined ? clamp(end, size) : fresh();
       return;
     }
     const [from, to] = sliceBounds(start, end, size);

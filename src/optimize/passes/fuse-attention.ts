@@ -21,19 +21,21 @@ interface Projection {
 export function fuseAttention(graph: Graph): PassReport {
   const facts = new Facts(graph);
   const report: PassReport = { name: 'fuse-attention', found: 0, left: [] };
+  const stretched = new Map<string, string>();
   for (const softmax of graph.nodes.filter((node) => isOperator(node, 'Softmax'))) {
     const found = matchAttention(graph, facts, softmax);
     if (typeof found === 'string') report.left.push({ node: softmax.name, why: found });
     else {
-      replace(graph, facts, found);
+      replace(graph, facts, found, stretched);
       report.found++;
     }
   }
   return report;
 }
 
-function replace(graph: Graph, facts: Facts, attention: Attention): void {
-  const { last, heads, scale, mask } = attention;
+function replace(graph: Graph, facts: Facts, attention: Attention, stretched: Map<string, string>): void {
+  const { last, heads, scale } = attention;
+  const mask = maskOf(graph, attention, stretched);
   const given = [attention.query, attention.key, attention.value];
   const name = graph.uniqueName(`${last.name}/MultiHeadAttention`);
   const projections = given.map((source) => unbiased(graph, facts, source));
@@ -53,6 +55,32 @@ function replace(graph: Graph, facts: Facts, attention: Attention): void {
       domain: 'com.microsoft',
     }),
   );
+}
+
+// The layers share one mask: it is stretched once.
+function maskOf(
+  graph: Graph,
+  { mask, stretch, last, query, key }: Attention,
+  stretched: Map<string, string>,
+): string | undefined {
+  if (mask === undefined || !stretch) return mask;
+  const name = `${mask} ${stretch.join(' ')}`;
+  const known = stretched.get(name);
+  if (known !== undefined) return known;
+  const base = `${mask}/stretched`;
+  const list = (values: readonly number[]) =>
+    graph.addConstant(`${base}/sizes`, DataType.INT64, [values.length], BigInt64Array.from(values, BigInt));
+  const add = (opType: string, inputs: string[], attributes = {}) => {
+    const output = graph.uniqueName(`${base}/${opType}`);
+    graph.insertBefore(last, makeNode(opType, { name: output, inputs, outputs: [output], attributes }));
+    return output;
+  };
+  const sizes = stretch.map((dim, i) =>
+    typeof dim === 'number' ? list([dim]) : add('Gather', [add('Shape', [i === 0 ? query : key]), list([1])]),
+  );
+  const result = add('Expand', [mask, add('Concat', [list([1, 1]), ...sizes], { axis: 0n })]);
+  stretched.set(name, result);
+  return result;
 }
 
 function unbiased(graph: Graph, facts: Facts, source: string): Projection {

@@ -16,8 +16,10 @@ export interface Attention {
   heads: number;
   /** What the scores are multiplied by. */
   scale: number;
-  /** Added to the scores: `[1 or batch, 1 or heads, tokens, key tokens]`. */
+  /** Added to the scores. */
   mask: string | undefined;
+  /** What the mask must be stretched to before it is `[1 or batch, 1 or heads, tokens, key tokens]`, as it must be. */
+  stretch: readonly Dim[] | undefined;
 }
 
 /** One of query, key and value, from before it was split into heads. */
@@ -67,23 +69,21 @@ export function matchAttention(graph: Graph, facts: Facts, softmax: NodeProto): 
     sameShape(facts.shapeOf(last.output[0]), [batch, tokens, joinedSize(heads, value.shape[3])]);
   if (!agree) return 'the shapes of query, key and value do not agree, or are not known to';
   const { mask, scale } = scores;
-  if (mask !== undefined && !isBias(facts.shapeOf(mask), [batch, heads, tokens, keyTokens])) {
-    return 'its mask is not [1 or batch, 1 or heads, tokens, key tokens]';
-  }
-  return { last, query: query.source, key: key.source, value: value.source, heads, scale, mask };
+  const full = [batch, heads, tokens, keyTokens] as const;
+  const maskShape = mask === undefined ? full : facts.shapeOf(mask);
+  if (!fitsInto(maskShape, full)) return 'its mask does not stretch to [batch, heads, tokens, key tokens]';
+  const stretch =
+    maskShape?.length === 4 && sameShape(maskShape.slice(2), full.slice(2)) ? undefined : full.slice(2);
+  return { last, query: query.source, key: key.source, value: value.source, heads, scale, mask, stretch };
 }
 
 function joinedSize(heads: number, size: Dim): Dim {
   return typeof size === 'number' ? heads * size : `?${heads}*${size}`;
 }
 
-function isBias(shape: readonly Dim[] | undefined, full: readonly [Dim, Dim, Dim, Dim]): boolean {
-  const [batch, heads, ...tokens] = shape ?? [];
-  return (
-    (batch === 1 || batch === full[0]) &&
-    (heads === 1 || heads === full[1]) &&
-    sameShape(tokens, full.slice(2))
-  );
+function fitsInto(shape: readonly Dim[] | undefined, full: readonly Dim[]): boolean {
+  const offset = full.length - (shape?.length ?? 0);
+  return offset >= 0 && (shape?.every((dim, i) => dim === 1 || dim === full[offset + i]) ?? false);
 }
 
 // softmax -> MatMul, or by way of Where(IsNaN(weights), 0, weights), which the dynamo exporter adds.
@@ -120,11 +120,8 @@ function matchScores(graph: Graph, facts: Facts, name: string): Scores | undefin
   const mask = left ? b : a;
   if (!product || !facts.isFloat32(mask)) return undefined;
   // The softmax of scores does not change when all of them grow by the same.
-  const shape = facts.shapeOf(mask);
-  const stretches = shape?.every(
-    (dim, i) => dim === 1 || dim === product.shape[product.shape.length - shape.length + i],
-  );
-  return stretches === true && Number.isFinite(uniformValue(graph, mask)) ? product : { ...product, mask };
+  const fits = fitsInto(facts.shapeOf(mask), product.shape);
+  return fits && Number.isFinite(uniformValue(graph, mask)) ? product : { ...product, mask };
 }
 
 function matchProduct(graph: Graph, facts: Facts, name: string): Scores | undefined {
