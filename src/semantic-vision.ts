@@ -6,7 +6,8 @@ import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { cosine } from './inference/postprocess.js';
 import { loadInput } from './input.js';
-import { loadModel, type LoadedModel } from './models/load-model.js';
+import { loadModel } from './models/load-model.js';
+import { choosePrecision, type PreciseModel } from './models/optimized/choose-precision.js';
 import { readLogits } from './models/logits.js';
 import type { Logits } from './models/manifest.js';
 import { resolveOptions, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
@@ -59,13 +60,13 @@ export class SemanticVision implements AsyncDisposable {
   readonly #texts: Texts;
   readonly #clock = new StageClock();
   readonly #requests = new Set<Promise<unknown>>();
-  readonly #loaded: LoadedModel;
+  readonly #loaded: PreciseModel;
   #logits: Promise<Logits> | undefined;
   #closed: Promise<void> | undefined;
   #imagesEmbedded = 0;
   #failed = 0;
 
-  private constructor(options: ResolvedOptions, model: LoadedModel, pool: WorkerPool, hasher: Hasher) {
+  private constructor(options: ResolvedOptions, model: PreciseModel, pool: WorkerPool, hasher: Hasher) {
     this.#options = options;
     this.#pool = pool;
     this.#hasher = hasher;
@@ -76,6 +77,7 @@ export class SemanticVision implements AsyncDisposable {
       id: model.found.id,
       revision: model.found.revision,
       dtype: model.found.dtype,
+      dtypeReason: model.dtypeReason,
       dimensions: pool.dimensions,
       imageSize: model.preprocess.cropSize.width,
       fingerprint: model.fingerprint,
@@ -87,7 +89,8 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - all optional; without any, the bundled model is used and nothing is fetched
    * @returns a ready instance
    * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`, `ABORTED`; for
-   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`
+   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`; for `int8`
+   * `ACCURACY_MISSED`
    */
   static async create(options?: SemanticVisionOptions): Promise<SemanticVision> {
     const resolved = resolveOptions(options);
@@ -101,7 +104,7 @@ export class SemanticVision implements AsyncDisposable {
   static async #start(options: ResolvedOptions): Promise<SemanticVision> {
     const hasher = new Hasher();
     try {
-      const model = await loadModel(options, hasher);
+      const model = await choosePrecision(await loadModel(options, hasher), options, hasher);
       const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
       const config = {
         visionModel: model.found.vision.path,

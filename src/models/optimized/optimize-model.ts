@@ -62,7 +62,7 @@ interface LayerError {
  * @returns what was done; the graph is in the folder if the target is reached, or with `force`
  * @throws `MODEL_INVALID`, `MODEL_NOT_FOUND`, what decoding an image throws, errors of the file system
  */
-export async function optimizeModel(
+export async function optimizeGraph(
   job: OptimizeJob,
   onProgress: (progress: OptimizeProgress) => void,
 ): Promise<Omit<OptimizationReport, 'files'>> {

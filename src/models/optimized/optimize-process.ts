@@ -1,6 +1,7 @@
 // Runs in the optimising process: one job, progress as it goes, one reply.
 import { VisionError, messageOf, type VisionErrorCode } from '../../errors.js';
-import { optimizeModel, type OptimizeJob } from './optimize-model.js';
+import { isDiskFull } from '../hub/storage.js';
+import { optimizeGraph, type OptimizeJob } from './optimize-model.js';
 import type { OptimizationReport, OptimizeProgress } from './report.js';
 
 /** What the process says: progress many times, then one of the others. */
@@ -18,11 +19,11 @@ function say(message: OptimizeMessage): Promise<void> {
 // Nobody is left to use the result.
 process.on('disconnect', () => process.exit(1));
 process.once('message', (job: OptimizeJob) => {
-  optimizeModel(job, (progress) => void say({ kind: 'progress', progress }))
+  optimizeGraph(job, (progress) => void say({ kind: 'progress', progress }))
     .then(
       (report) => say({ kind: 'done', report }),
       (error: unknown) => {
-        const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
+        const code = error instanceof VisionError ? error.code : isDiskFull(error) ? 'DISK_FULL' : 'WORKER_FAILED';
         return say({ kind: 'failed', code, message: messageOf(error) });
       },
     )

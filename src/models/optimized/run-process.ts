@@ -13,7 +13,7 @@ import type { OptimizationReport, OptimizeProgress } from './report.js';
  * @param onProgress - hears how far it is
  * @param signal - kills it
  * @returns the report; the folder is complete then
- * @throws what {@link optimizeModel} throws; `ABORTED`; `WORKER_FAILED` when the process ends without an answer, as for
+ * @throws what {@link optimizeGraph} throws; `ABORTED`; `WORKER_FAILED` when the process ends without an answer, as for
  * want of memory
  */
 export async function runOptimization(

@@ -50,7 +50,10 @@ export function withQuantizationErrors(
     const twin = {
       ...product,
       name: value('twin'),
-      node: Object.assign(create(NodeProtoSchema), node, { name: value('twin_node'), input: [...node.input] }),
+      node: Object.assign(create(NodeProtoSchema), node, {
+        name: value('twin_node'),
+        input: [...node.input],
+      }),
       result: value('twin_result'),
     };
     twin.node.output = [twin.result];
@@ -60,7 +63,11 @@ export function withQuantizationErrors(
     const told = { error: value('error'), size: value('size'), count: value('count') };
     graph.model.graph.node.push(
       makeNode('Sub', { inputs: [result, twin.result], outputs: [difference] }),
-      makeNode('ReduceSumSquare', { inputs: [difference], outputs: [told.error], attributes: { keepdims: 0n } }),
+      makeNode('ReduceSumSquare', {
+        inputs: [difference],
+        outputs: [told.error],
+        attributes: { keepdims: 0n },
+      }),
       makeNode('ReduceSumSquare', { inputs: [result], outputs: [told.size], attributes: { keepdims: 0n } }),
       makeNode('Size', { inputs: [result], outputs: [integer] }),
       makeNode('Cast', {
