@@ -10,6 +10,7 @@ import type { OnnxModel } from '../../optimize/onnx/model.js';
 import { readModel } from '../../optimize/onnx/read.js';
 import { writeModel } from '../../optimize/onnx/write.js';
 import { fuse } from '../../optimize/optimize.js';
+import { removeDead } from '../../optimize/passes/remove-dead.js';
 import {
   quantizableLayers,
   quantize,
@@ -210,7 +211,9 @@ class Optimization {
     // Quantising edits the model; a graph's is a copy that shares the weights.
     const copy = new Graph(model).model;
     quantize(copy, { keep, smoothing });
-    return this.#write(copy, `candidate-${++this.#candidate}`);
+    const graph = new Graph(copy);
+    removeDead(graph);
+    return this.#write(graph.model, `candidate-${++this.#candidate}`);
   }
 
   async #compare(path: string, reference: Run, target: AccuracyTarget | undefined): Promise<Run> {
