@@ -29,7 +29,10 @@ evaluate('equal embeddings lose nothing, of whatever length they are', () => {
 
 evaluate('one embedding turned: the least cosine, the mean, and every pair that it is in', () => {
   const [a, b, c] = [Float32Array.of(1, 0), Float32Array.of(0, 1), Float32Array.of(1, 1)];
-  const { meanCosine, minCosine, similarityChange, neighbourOverlap } = compareEmbeddings([a, b, c], [a, b, a]);
+  const { meanCosine, minCosine, similarityChange, neighbourOverlap } = compareEmbeddings(
+    [a, b, c],
+    [a, b, a],
+  );
   const half = Math.SQRT1_2;
   assert.ok(Math.abs(minCosine - half) < 1e-7);
   assert.ok(Math.abs(meanCosine - (2 + half) / 3) < 1e-7);
@@ -41,7 +44,9 @@ evaluate('one embedding turned: the least cosine, the mean, and every pair that 
 
 evaluate('of 12 images one neighbour can be lost', () => {
   const circle = (shift: number) =>
-    Array.from({ length: 12 }, (_, i) => Float32Array.of(Math.cos(i / 4), Math.sin((i + (i === 0 ? shift : 0)) / 4)));
+    Array.from({ length: 12 }, (_, i) =>
+      Float32Array.of(Math.cos(i / 4), Math.sin((i + (i === 0 ? shift : 0)) / 4)),
+    );
   assert.is(compareEmbeddings(circle(0), circle(0)).neighbourOverlap, 1);
   const turned = circle(0).map((vector, i) => (i === 0 ? vector.map((value) => -value) : vector));
   // The first lost its nearest ten for the farthest: one of them differs. Others keep all, or trade the first.

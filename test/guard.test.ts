@@ -85,8 +85,16 @@ search('whatever it returns as reached was measured and holds; it is minimal in 
       }
       assert.ok(fits(found.kept));
       assert.is(found.accuracy.meanCosine, 1 - lossOf(found.kept));
-      assert.ok(tried.measured.some(({ keep }) => keep.size === found.kept.length && found.kept.every((n) => keep.has(n))));
-      assert.equal(found.kept, order.filter((name) => found.kept.includes(name)), 'the most sensitive first');
+      assert.ok(
+        tried.measured.some(
+          ({ keep }) => keep.size === found.kept.length && found.kept.every((n) => keep.has(n)),
+        ),
+      );
+      assert.equal(
+        found.kept,
+        order.filter((name) => found.kept.includes(name)),
+        'the most sensitive first',
+      );
     }),
     { numRuns: 300 },
   );

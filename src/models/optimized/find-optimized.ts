@@ -129,11 +129,20 @@ async function contentOf(path: string, hasher: Hasher): Promise<{ bytes: number;
 async function stored(directory: string, hasher: Hasher): Promise<Optimized | undefined> {
   const text = await readFile(join(directory, REPORT), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const report = JSON.parse(text) as OptimizationReport;
+  const report = parse(text);
+  if (report === undefined) return undefined;
   const paths = report.files.map(({ name }) => join(directory, name));
   const replies = await Promise.all(paths.map((path) => hasher.file(path)));
   const whole = replies.every((reply, i) => reply.ok && reply.sha256 === report.files[i]?.sha256);
   return whole ? { report, paths, cached: true } : undefined;
+}
+
+function parse(text: string): OptimizationReport | undefined {
+  try {
+    return JSON.parse(text) as OptimizationReport;
+  } catch {
+    return undefined; // damaged: it is made anew
+  }
 }
 
 // What a killed process left; the lock says that no living one uses it.
