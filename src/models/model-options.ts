@@ -109,16 +109,27 @@ export function resolveModelRequest(options: ModelOption & FetchOptions): ModelR
   };
 }
 
+const OPTIMIZE: Readonly<Record<keyof OptimizeOptions, [expected: string, fits: (value: unknown) => boolean]>> = {
+  calibrate: ['a non-empty path', (value) => typeof value === 'string' && value !== ''],
+  target: ['a number above 0 and below 1', (value) => typeof value === 'number' && value > 0 && value < 1],
+  force: ['a boolean', (value) => typeof value === 'boolean'],
+};
+
 function optimizeOptions(value: unknown): OptimizeOptions | undefined {
   if (value === undefined) return undefined;
-  checkNames(value, new Set(['calibrate', 'target', 'force']));
-  const options = value as OptimizeOptions;
-  const { target } = options as { target?: unknown };
-  if (target !== undefined && !(typeof target === 'number' && target > 0 && target < 1)) {
-    throw invalidOption('optimize.target', 'a number above 0 and below 1', target);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption('optimize', 'an object', value);
   }
-  const read = new OptionReader(options);
-  return Object.freeze({ calibrate: read.text('calibrate'), target, force: read.boolean('force') });
+  for (const [name, given] of Object.entries(value)) {
+    const rule = Object.hasOwn(OPTIMIZE, name) ? OPTIMIZE[name as keyof OptimizeOptions] : undefined;
+    if (rule === undefined) {
+      const known = Object.keys(OPTIMIZE).join(', ');
+      throw new VisionError('INVALID_OPTION', `Unknown option "optimize.${name}". Known are: ${known}.`);
+    }
+    const [expected, fits] = rule;
+    if (given !== undefined && !fits(given)) throw invalidOption(`optimize.${name}`, expected, given);
+  }
+  return Object.freeze({ ...value });
 }
 
 // The paths of ModelFiles, and whether each must be there.
