@@ -130,7 +130,10 @@ export class ObservedSession {
       outputs.map((name) => {
         const data = results[name]?.data;
         if (data instanceof Float32Array) return [name, data];
-        throw new VisionError('MODEL_INVALID', `Expected float32 in output "${name}" but found another type.`);
+        throw new VisionError(
+          'MODEL_INVALID',
+          `Expected float32 in output "${name}" but found another type.`,
+        );
       }),
     );
   }
@@ -145,7 +148,9 @@ async function load(path: string, options: Record<string, unknown>): Promise<Inf
   try {
     return await InferenceSession.create(path, options);
   } catch (cause) {
-    throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, { cause });
+    throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 
