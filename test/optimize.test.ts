@@ -2,11 +2,13 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import type { Tensor } from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { VisionError } from '../dist/esm/errors.js';
 import { SemanticVision } from '../dist/esm/index.js';
-import { readModel } from '../dist/esm/optimize/onnx/read.js';
+import { parseModel, readModel } from '../dist/esm/optimize/onnx/read.js';
 import { writeModel } from '../dist/esm/optimize/onnx/write.js';
 import { fuse } from '../dist/esm/optimize/optimize.js';
 import { randomWeights } from '../bench/models/random-weights.js';
@@ -155,6 +157,28 @@ optimize('a quantised tower: what is still written out is fused', async () => {
   const [expected, actual] = [await run(model, feeds), await run(fused, feeds)];
   // A last bit that differs moves whole steps of the quantisation behind it.
   near(actual.pooler_output, expected.pooler_output, 0.05);
+});
+
+optimize('a damaged model: fused, or refused as one', () => {
+  const bytes = readFileSync(fixture('tiny-siglip2/onnx/vision_model.onnx'));
+  // The nodes come first, the weights behind them.
+  const flips = fc.array(fc.tuple(fc.integer({ min: 0, max: 120_000 }), fc.nat(7)), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(flips, (places) => {
+      const damaged = Buffer.from(bytes);
+      for (const [at, bit] of places) damaged[at] = (damaged[at] as number) ^ (1 << bit);
+      try {
+        fuse(parseModel(damaged, 'damaged.onnx'));
+      } catch (error) {
+        if (!(error instanceof VisionError)) throw error;
+        assert.is(error.code, 'MODEL_INVALID', error.message);
+      }
+    }),
+    { numRuns: 400 },
+  );
 });
 
 optimize('large models: weights are shared with the model that was given, not copied', () => {

@@ -183,6 +183,24 @@ smoothing('folded: norms, layers, the values of attention', async () => {
   );
 });
 
+smoothing(
+  'folded into a norm that ONNX Runtime has fused with the residual, which itself is left alone',
+  async () => {
+    await staysEqual(
+      build((g, x) => {
+        const weights = [g.weight('skip.gamma', [8], 'scale'), g.weight('skip.beta', [8], 'bias')];
+        const outputs = ['skipped', '', '', 'sum'];
+        const inputs = [x, g.node('/other', 'Tanh', [x]), ...weights];
+        const domain = 'com.microsoft';
+        const name = '/skip';
+        g.model.graph.node.push(makeNode('SkipLayerNormalization', { name, domain, inputs, outputs }));
+        return g.node('/residual', 'Add', [linear(g, 'skipped'), linear(g, 'sum')]);
+      }),
+      ['/skip'],
+    );
+  },
+);
+
 smoothing('folded through rows that are moved or taken', async () => {
   await staysEqual(
     build((g, x) => linear(g, g.node('/turn', 'Transpose', [norm(g, x)], { perm: [1n, 0n, 2n] }))),
@@ -327,41 +345,58 @@ smoothing('random graphs stay equal, whatever is folded in them', async () => {
   assert.ok(folds > 40, `${folds} folds`);
 });
 
-smoothing('planted outliers: plain int8 fails, smoothed int8 holds', async () => {
-  const size = { hidden: 192, layers: 4, heads: 4, mlp: 256 };
-  const vision = { ...size, image: 64, patch: 16 };
-  const text = { ...size, vocabulary: 448, positions: 16 };
-  const towers = [
-    {
-      feeds: pictures(64),
-      places: ['norm'],
-      make: (places: OutlierPlace[]) => visionTower(vision, planted(places)),
-    },
-    {
-      feeds: textFeeds(8, 16, 448),
-      places: ['norm'],
-      make: (places: OutlierPlace[]) => textTower(text, planted(places)),
-    },
-  ] as const;
-  for (const { feeds, places, make } of towers) {
-    const plain = make([]);
-    const expected = await runModel(plain, feeds, POOLED);
-    const outlying = await runModel(make([...places]), feeds, POOLED);
-    outlying.forEach((vector, i) => assert.ok(apart(vector, expected[i]!) < 1e-4, 'the same function'));
+const SIZE = { hidden: 192, layers: 4, heads: 4, mlp: 256 };
+const TOWERS = [
+  {
+    feeds: pictures(64),
+    make: (places: readonly OutlierPlace[]) =>
+      visionTower({ ...SIZE, image: 64, patch: 16 }, planted(places)),
+  },
+  {
+    feeds: textFeeds(8, 16, 448),
+    make: (places: readonly OutlierPlace[]) =>
+      textTower({ ...SIZE, vocabulary: 448, positions: 16 }, planted(places)),
+  },
+];
 
-    const stats = await collectStats(make([...places]), feeds);
-    const failing = make([...places]);
-    quantize(failing);
-    const without = meanCosine(await runModel(failing, feeds, POOLED), expected);
-    const holding = make([...places]);
-    const report = quantize(holding, { smoothing: { stats, alpha: 0.5 } });
-    assert.ok(report.smoothed.length >= 8);
-    const withSmoothing = meanCosine(await runModel(holding, feeds, POOLED), expected);
-    assert.ok(without < 0.99, `plain int8: ${without}`);
-    assert.ok(withSmoothing > 0.999, `smoothed: ${withSmoothing}`);
+function planted(places: readonly OutlierPlace[]) {
+  return withOutliers(randomWeights(SIZE.layers), { places, factor: 100 });
+}
+
+smoothing('planted outliers: plain int8 fails, smoothed int8 holds; exported and fused', async () => {
+  const places = ['norm', 'attention'] as const;
+  for (const { feeds, make } of TOWERS) {
+    const expected = await runModel(make([]), feeds, POOLED);
+    const outlying = await runModel(make(places), feeds, POOLED);
+    outlying.forEach((vector, i) => assert.ok(apart(vector, expected[i]!) < 1e-4, 'the same function'));
+    for (const open of [() => make(places), () => fuse(make(places)).model]) {
+      const stats = await collectStats(open(), feeds);
+      const [failing, holding] = [open(), open()];
+      quantize(failing);
+      const plain = meanCosine(await runModel(failing, feeds, POOLED), expected);
+      assert.ok(plain < 0.99, `plain int8: ${plain}`);
+      const { smoothed: groups } = quantize(holding, { smoothing: { stats, alpha: 0.5 } });
+      assert.ok(groups.length >= 3 * SIZE.layers);
+      const held = meanCosine(await runModel(holding, feeds, POOLED), expected);
+      assert.ok(held > 0.999, `smoothed: ${held}`);
+    }
   }
-  function planted(places: readonly OutlierPlace[]) {
-    return withOutliers(randomWeights(4), { places, factor: 100 });
+});
+
+smoothing('planted outliers behind GELU cannot be smoothed: the layers after it have to stay', async () => {
+  for (const { feeds, make } of TOWERS) {
+    const expected = await runModel(make(['mlp']), feeds, POOLED);
+    const stats = await collectStats(make(['mlp']), feeds);
+    const quality = async (keep: Set<string>) => {
+      const model = make(['mlp']);
+      quantize(model, { keep, smoothing: { stats, alpha: 0.5 } });
+      return meanCosine(await runModel(model, feeds, POOLED), expected);
+    };
+    const names = quantizableLayers(make(['mlp'])).map(({ name }) => name);
+    const all = await quality(NOTHING);
+    assert.ok(all < 0.998, `smoothed: ${all}`);
+    const some = await quality(new Set(names.filter((name) => /layers.*fc2/.test(name))));
+    assert.ok(some > 0.999, `with fc2 in float32: ${some}`);
   }
 });
 

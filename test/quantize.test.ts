@@ -7,13 +7,14 @@ import { Tensor } from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GraphBuilder } from '../bench/models/graph-builder.js';
+import { withUnsignedWeights } from '../bench/models/unsigned.js';
 import { Graph } from '../dist/esm/optimize/graph.js';
 import { makeNode } from '../dist/esm/optimize/onnx/attributes.js';
 import { OnnxModel } from '../dist/esm/optimize/onnx/model.js';
 import { create, DataType, ModelProtoSchema, ValueInfoProtoSchema } from '../dist/esm/optimize/onnx/proto.js';
 import { fuse } from '../dist/esm/optimize/optimize.js';
 import { readModel } from '../dist/esm/optimize/onnx/read.js';
-import { makeTensor } from '../dist/esm/optimize/onnx/tensor.js';
+import { isOfType, makeTensor } from '../dist/esm/optimize/onnx/tensor.js';
 import { quantizableLayers, quantize, withActivationOutputs } from '../dist/esm/optimize/quantize.js';
 import { roundWeight } from '../dist/esm/optimize/quantize/weights.js';
 import { refused } from './helpers/assertions.js';
@@ -215,6 +216,17 @@ quantized('embeddings stay close to those of float32: both exporters, both tower
     assert.ok(mean > 0.999, `${name}: mean cosine ${mean}`);
     assert.ok(Math.min(...cosines) > 0.995, `${name}: lowest cosine ${Math.min(...cosines)}`);
   }
+});
+
+quantized('the unsigned form that the benchmarks compare with computes the same', async () => {
+  if (!(await computesExactly())) return;
+  const { feeds, open } = MODELS[0]!;
+  const model = await open();
+  quantize(model);
+  const few = feeds.slice(0, 2);
+  const unsigned = withUnsignedWeights(model);
+  assert.is(unsigned.graph.initializer.filter((tensor) => isOfType(tensor, DataType.INT8)).length, 0);
+  assert.equal(await runModel(unsigned, few, POOLED), await runModel(model, few, POOLED));
 });
 
 quantized('layers to keep are kept, to the bit when all are', async () => {

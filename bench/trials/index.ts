@@ -6,6 +6,7 @@ import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
+import { quantised } from './quantised.js';
 import { search } from './search.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
@@ -20,5 +21,6 @@ export const TRIALS: readonly Trial[] = [
   stages,
   kernel,
   fileToTensor,
+  quantised,
   search,
 ];

@@ -64,8 +64,7 @@ export function quantizableLayers(model: OnnxModel): Layer[] {
  * @param options - what to leave out
  * @returns what was done
  * @throws `INVALID_ARGUMENT` when a layer to keep is not there, stats do not fit their layer, or alpha is out of its
- * range; `MODEL_INVALID` when a weight is not finite or the
- * model's operators are too old
+ * range; `MODEL_INVALID` when a weight is not finite or the model's operators are too old
  */
 export function quantize(model: OnnxModel, options: QuantizeOptions = {}): QuantizeReport {
   const { keep = new Set<string>(), smoothing } = options;

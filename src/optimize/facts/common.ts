@@ -2,6 +2,9 @@
 import { intsAttribute } from '../onnx/attributes.js';
 import type { RuleInput } from './fact.js';
 
+/** Lists of integers up to this length are followed: longer ones are no shapes. */
+export const MAX_LIST = 64;
+
 /**
  * @param values - some may be missing
  * @returns all of them, or undefined when one is missing

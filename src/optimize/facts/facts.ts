@@ -2,12 +2,11 @@
 import type { Graph } from '../graph.js';
 import { DataType, type TensorProto, type ValueInfoProto } from '../onnx/proto.js';
 import { elementCount, isOfType, numberValues, shapeOf } from '../onnx/tensor.js';
+import { MAX_LIST } from './common.js';
 import type { Dim } from './dims.js';
 import type { Fact } from './fact.js';
 import { OPERATORS } from './operators.js';
 
-// Longer lists are no shapes.
-const MAX_INTS = 64;
 const KNOWN_DOMAINS = new Set(['', 'ai.onnx', 'com.microsoft']);
 
 /** Facts by the names of values. */
@@ -75,6 +74,6 @@ function factOfInput({ type }: ValueInfoProto, fresh: () => Dim): Fact {
 function factOfTensor(graph: Graph, tensor: TensorProto): Fact {
   const shape = shapeOf(tensor);
   const whole = isOfType(tensor, DataType.INT64) || isOfType(tensor, DataType.INT32);
-  const listed = whole && shape.length <= 1 && elementCount(shape) <= MAX_INTS;
+  const listed = whole && shape.length <= 1 && elementCount(shape) <= MAX_LIST;
   return { type: tensor.dataType, shape, ints: listed ? numberValues(graph.model, tensor) : undefined };
 }

@@ -2,7 +2,7 @@
 import { attribute, intAttribute, intsAttribute } from '../onnx/attributes.js';
 import { DataType } from '../onnx/proto.js';
 import { isOfType, numberValues } from '../onnx/tensor.js';
-import { complete, atAxis, axesOf, sliceBounds } from './common.js';
+import { MAX_LIST, complete, atAxis, axesOf, sliceBounds } from './common.js';
 import { broadcast, clamp, divide, multiply, type Dim } from './dims.js';
 import { NOTHING, type Fact, type RuleInput } from './fact.js';
 
@@ -146,7 +146,10 @@ export function reshape(input: RuleInput): Fact[] {
     return [
       {
         type: x.type,
-        shape: typeof unknown === 'number' ? Array.from({ length: unknown }, fresh) : undefined,
+        shape:
+          typeof unknown === 'number' && unknown <= MAX_LIST
+            ? Array.from({ length: unknown }, fresh)
+            : undefined,
       },
     ];
   }
@@ -212,8 +215,9 @@ export function constantOfShape(input: RuleInput): Fact[] {
   const value = attribute(node, 'value')?.t;
   const { ints: shape } = target;
   const listed = shape && shape.length <= 1 ? multiply(shape) : undefined;
-  const whole = value !== undefined && isOfType(value, DataType.INT64) && typeof listed === 'number';
-  const ints = whole ? Array<Dim>(listed).fill(numberValues(model, value)[0] ?? 0) : undefined;
+  const whole = value !== undefined && isOfType(value, DataType.INT64);
+  const followed = whole && typeof listed === 'number' && listed <= MAX_LIST;
+  const ints = followed ? Array<Dim>(listed).fill(numberValues(model, value)[0] ?? 0) : undefined;
   return [{ type: value ? value.dataType : DataType.FLOAT, shape, ints }];
 }
 

@@ -4,7 +4,7 @@ import { Facts } from '../facts/facts.js';
 import { isOperator, type Graph } from '../graph.js';
 import { attribute } from '../onnx/attributes.js';
 import { copyWith, DataType, type NodeProto, type TensorProto } from '../onnx/proto.js';
-import { makeTensor, shapeOf } from '../onnx/tensor.js';
+import { elementCount, makeTensor, shapeOf } from '../onnx/tensor.js';
 import { moveElements } from './move-elements.js';
 import type { PassReport } from './pass.js';
 
@@ -36,7 +36,8 @@ function knownInts(node: NodeProto, facts: Facts): TensorProto[] | undefined {
   const int64: number = DataType.INT64;
   if (node.output.length !== 1 || type !== int64 || !ints?.every(Number.isSafeInteger)) return undefined;
   const dims = shape?.filter((dim) => typeof dim === 'number');
-  if (!dims || !sameShape(dims, shape)) return undefined;
+  // A shape that its elements do not fill is a fault of the graph.
+  if (!dims || !sameShape(dims, shape) || elementCount(dims) !== ints.length) return undefined;
   return [makeTensor('', DataType.INT64, dims, BigInt64Array.from(ints as number[], BigInt))];
 }
 

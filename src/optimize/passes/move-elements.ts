@@ -35,6 +35,8 @@ export function moveElements(graph: Graph, node: NodeProto): TensorProto[] | und
   const views = viewsOf(graph, node, shapeOf(tensor));
   if (!views) return undefined;
   const values = tensorValues(graph.model, tensor);
+  // Parts that are not there are for the runtime to complain of.
+  if (!views.every((view) => liesWithin(view, values.length))) return undefined;
   return views.map((view) => makeTensor('', tensor.dataType, view.shape, copy(values, view)));
 }
 
@@ -77,12 +79,20 @@ function viewsOf(graph: Graph, node: NodeProto, shape: readonly number[]): View[
   return undefined;
 }
 
+function liesWithin({ shape, strides, offset }: View, length: number): boolean {
+  const last = shape.reduce((sum, size, i) => sum + (size - 1) * (strides[i] as number), offset);
+  return shape.every((size) => size >= 0) && offset >= 0 && (elementCount(shape) === 0 || last < length);
+}
+
 function elementSum(sizes: readonly number[]): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function narrow({ shape, strides, offset }: View, axis: number, from: number, size: number): View {
-  return { shape: shape.with(axis, size), strides, offset: offset + from * (strides[axis] as number) };
+  const stride = strides[axis];
+  // An axis that is not there: what is cut from it lies nowhere.
+  if (stride === undefined) return { shape, strides, offset: -1 };
+  return { shape: shape.with(axis, size), strides, offset: offset + from * stride };
 }
 
 function stridesOf(shape: readonly number[]): number[] {

@@ -29,7 +29,7 @@ const MICROSOFT = 'com.microsoft';
 const HEADS_APART = [0, 2, 1, 3];
 
 /** Looks for places to scale in one graph. */
-export class Folder {
+export class ChannelFolder {
   readonly #graph: Graph;
   readonly #facts: Facts;
   readonly #layers: ReadonlyMap<NodeProto, Product>;
@@ -126,6 +126,7 @@ export class Folder {
   // The same, decomposed: values are cut into heads, mixed over the tokens, and put together again.
   #ofJoinedHeads(joined: NodeProto, channels: number): Fold | undefined {
     const graph = this.#graph;
+    if (this.#facts.shapeOf(joined.output[0])?.at(-1) !== channels) return undefined;
     const apart = (name: string | undefined) => {
       const node = this.#isPrivate(name ?? '') ? graph.producerOfType(name, 'Transpose') : undefined;
       const same = intsAttribute(node ?? joined, 'perm')?.join() === HEADS_APART.join();

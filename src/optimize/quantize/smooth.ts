@@ -3,7 +3,7 @@ import { VisionError } from '../../errors.js';
 import type { Graph } from '../graph.js';
 import { DataType } from '../onnx/proto.js';
 import { floatValues, shapeOf } from '../onnx/tensor.js';
-import { Folder, countUses, type Fold } from './fold.js';
+import { ChannelFolder, countUses, type Fold } from './fold.js';
 import type { Product } from './layers.js';
 import { channelMaxima, scaleWeight, type Scaling } from './weights.js';
 
@@ -56,7 +56,7 @@ export function smooth(
   const groups = new Map<string, Product[]>();
   for (const product of products)
     groups.set(product.activation, [...(groups.get(product.activation) ?? []), product]);
-  const folder = new Folder(graph, products);
+  const folder = new ChannelFolder(graph, products);
   const scalings = new Map<string, Scaling>();
   const done: SmoothedGroup[] = [];
   // Backwards: the columns of a weight are scaled for the layer after it before its rows are looked at.
