@@ -1,4 +1,4 @@
-// The demo: embeds photos through the worker pool, finds neighbours of altered copies and of texts, prints timings.
+// The demo: embeds photos through the worker pool, finds neighbours of altered copies and of texts, labels photos, prints timings.
 //
 //   npm run demo                 the photos beside this file
 //   npm run demo -- PATH...      your own files or folders
@@ -11,6 +11,7 @@ import { SemanticVision, VectorIndex, VisionError } from 'semantic-vision';
 const PHOTOS = fileURLToPath(new URL('photos', import.meta.url));
 const QUERIES = ['two-dogs', 'cat-face', 'mountain-peaks', 'allium-flower', 'harbour-boats', 'coffee-cup'];
 const TEXTS = ['a dog', 'mountains', 'a boat in a harbour', 'a cup of coffee', 'a cat', 'flowers'];
+const LABELS = ['dog', 'cat', 'mountain', 'boat', 'flower', 'cup of coffee', 'rocket', 'bird'];
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.tif', '.tiff', '.bmp']);
 const NEIGHBOURS = 3;
 // Two photos below this are nothing alike to the bundled model: most pairs lie around 0.05.
@@ -50,6 +51,11 @@ function show(query, results, alike = -1) {
   const shown = results.map(
     ({ id, similarity }) => `${id} ${similarity.toFixed(2)}${similarity < alike ? ' (unlike)' : ''}`,
   );
+  console.log(`  ${query.padEnd(24)} ${shown.join(', ')}`);
+}
+
+function showLabels(query, labels) {
+  const shown = labels.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`);
   console.log(`  ${query.padEnd(24)} ${shown.join(', ')}`);
 }
 
@@ -98,6 +104,13 @@ async function main() {
   }
   console.log('\nBest photos for a text:');
   for (const text of TEXTS) show(`"${text}"`, search(await vision.embedText(text)));
+
+  console.log(`\nProbability of each label by itself (${LABELS.join(', ')}):`);
+  for (const path of queries) {
+    const ranked = await vision.classify(path, LABELS).catch((error) => error);
+    if (ranked instanceof Error) console.log(`  skipped ${path}: ${ranked.code}`);
+    else showLabels(idOf(path), ranked.slice(0, NEIGHBOURS));
+  }
 
   const { timings, workers, intraOpNumThreads } = vision.stats();
   const perSecond = (index.size / elapsed) * 1000;

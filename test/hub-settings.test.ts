@@ -20,6 +20,7 @@ settings('defaults', () => {
     endpoint: 'https://huggingface.co',
     token: undefined,
     cacheDirectory: join(homedir(), '.cache', 'huggingface', 'hub'),
+    assetsDirectory: join(homedir(), '.cache', 'huggingface', 'assets', 'semantic-vision'),
     offline: false,
   });
 });
@@ -37,6 +38,14 @@ settings('the cache: option, then HF_HUB_CACHE, its older name, HF_HOME, XDG_CAC
   assert.is(cacheOf({ ...all, HF_HUB_CACHE: '' }), resolve('/b/hub'));
   assert.is(cacheOf({ HF_HOME: all.HF_HOME, XDG_CACHE_HOME: all.XDG_CACHE_HOME }), join(HF_HOME, 'hub'));
   assert.is(cacheOf({ XDG_CACHE_HOME: all.XDG_CACHE_HOME }), join(folder, 'xdg', 'huggingface', 'hub'));
+});
+
+settings('derived files: below the cache option, then HF_ASSETS_CACHE, HF_HOME', () => {
+  const assetsOf = (env: Record<string, string>, options = {}) => hubSettings(options, env).assetsDirectory;
+  const all = { HF_HOME, HF_ASSETS_CACHE: '/a/assets' };
+  assert.is(assetsOf(all, { cacheDir: 'mine' }), resolve('mine', 'semantic-vision'));
+  assert.is(assetsOf(all), resolve('/a/assets/semantic-vision'));
+  assert.is(assetsOf({ HF_HOME }), join(HF_HOME, 'assets', 'semantic-vision'));
 });
 
 settings('~ and variables in paths are expanded as in Python', () => {

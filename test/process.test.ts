@@ -27,10 +27,10 @@ interface Ending {
 
 let scripts = 0;
 
-function start(source: string, extension: 'mjs' | 'cjs' = 'mjs') {
+function start(source: string, extension: 'mjs' | 'cjs' = 'mjs', args: readonly string[] = []) {
   const file = join(project, `script-${++scripts}.${extension}`);
   writeFileSync(file, source);
-  const child = spawn(process.execPath, [file], { cwd: project });
+  const child = spawn(process.execPath, [file, ...args], { cwd: project });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (output.stdout += String(chunk)));
   child.stderr.on('data', (chunk) => (output.stderr += String(chunk)));
@@ -79,6 +79,17 @@ ending('by itself without close()', async () => {
     await vision.embedText('a dog');
     console.log(vector.length);`);
   assert.is(stdout, '768\n');
+});
+
+ending('by itself with a command line of 100 KB', async () => {
+  const args = Array.from({ length: 10 }, (_, i) => `${i}${'x'.repeat(10_000)}`);
+  const { code, signal, stderr } = await start(
+    `${IMPORT} ${CREATE({ workers: 1 })}
+    await vision.embedImage(${JSON.stringify(photo('two-dogs'))});`,
+    'mjs',
+    args,
+  ).ending;
+  assert.equal([code, signal, stderr], [0, null, '']);
 });
 
 ending('by itself without close() and without any request', async () => {

@@ -9,11 +9,6 @@ import { Interrupts } from './interrupts.js';
 import { Output } from './output.js';
 import { createProgram } from './program.js';
 
-// ONNX Runtime 1.30 collects usage data for its makers unless this is set before it is loaded. A command that works
-// offline sends nothing; and the part that collects crashes on command lines of more than 10 KB (it matches all of
-// /proc/self/cmdline with a recursive regular expression), which `embed *.jpg` easily has.
-process.env.ORT_DISABLE_TELEMETRY ??= '1';
-
 // Until the options are read, and for what is wrong with them.
 let output = new Output({ json: process.argv.includes('--json') });
 const interrupts = new Interrupts((name) => output.note(`${name}: stopping; once more ends at once.`));

@@ -21,6 +21,7 @@ import type {
   WorkerConfig,
 } from './protocol.js';
 import { LaneQueue } from './queue.js';
+import { disableTelemetry } from './telemetry.js';
 
 /** A job that waits or runs. */
 type EmbedJob = ImageJob | PixelsJob | TextJob | TextsJob;
@@ -82,6 +83,7 @@ export class WorkerPool {
    * @throws `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
    */
   static async start(options: PoolOptions): Promise<WorkerPool> {
+    disableTelemetry();
     const gate = new ExitGate(options.workers);
     const config: WorkerConfig = { ...options.config, gate: gate.memory };
     const piscina = new Piscina({
