@@ -177,6 +177,28 @@ optimized('auto leaves small towers as they are; the bundled model has one preci
   await refused(optimizeModel('bundled'), 'INVALID_OPTION', /quantised already/);
 });
 
+optimized('auto takes int8 where it pays, and float32 where it cannot be made', async () => {
+  const [large, cacheDir] = [folders.make(), folders.make()];
+  await writeTower(large, [], 1, false, 480);
+  const open = async (where: string, dtype: 'auto' | 'int8' = 'auto') => {
+    const vision = await SemanticVision.create({ model: large, dtype, cacheDir: where, workers: 1 });
+    await vision.close();
+    return vision.model;
+  };
+  // A file where the folder should be.
+  const blocked = join(folders.make(), 'blocked');
+  writeFileSync(blocked, '');
+  const fallback = await open(blocked);
+  assert.is(fallback.dtype, 'fp32');
+  assert.match(fallback.dtypeReason, /^auto: /);
+  await refused(open(blocked, 'int8'), 'CACHE_UNUSABLE', /blocked/);
+
+  const chosen = await open(cacheDir);
+  assert.is(chosen.dtype, byteProducts() === undefined ? 'fp32' : 'int8');
+  const asked = await open(cacheDir, 'int8');
+  assert.is(asked.fingerprint === chosen.fingerprint, chosen.dtype === 'int8');
+});
+
 optimized("a CPU's instructions decide", () => {
   const x86 = (flags: string) =>
     byteProducts('linux', 'x64', `model name\t: x\nflags\t\t: fpu ${flags} sse\n`);

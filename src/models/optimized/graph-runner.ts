@@ -38,6 +38,8 @@ export class GraphRunner {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
+      // As the workers' sessions, so that what is timed here is what they take.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
     };
   }
 

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { VisionError } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
+import { disableTelemetry } from '../../pool/telemetry.js';
 import type { OptimizeJob } from './optimize-model.js';
 import type { OptimizeMessage } from './optimize-process.js';
 import type { OptimizationReport, OptimizeProgress } from './report.js';
@@ -21,6 +22,7 @@ export async function runOptimization(
   onProgress: (progress: OptimizeProgress) => void,
   signal: AbortSignal | undefined,
 ): Promise<Omit<OptimizationReport, 'files'>> {
+  disableTelemetry();
   const child = fork(join(packageRoot(), 'dist', 'esm', 'models', 'optimized', 'optimize-process.js'), [], {
     // Preloads and inspectors of the main program have no business in it.
     execArgv: [],
