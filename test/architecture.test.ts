@@ -229,7 +229,9 @@ architecture('only image/binding.ts opens a .node file', () => {
   for (const file of files) {
     if (file === 'image/binding.ts') continue;
     const code = readFileSync(join(SRC, file), 'utf8');
-    assert.not.match(code, /\.node['"`]|createRequire|process\.dlopen/, file);
+    assert.not.match(code, /\.node['"`]|process\.dlopen/, file);
+    // Resolving a package's own package.json is the one other use of it.
+    if (file !== 'models/prepared/runtime.ts') assert.not.match(code, /createRequire/, file);
   }
 });
 

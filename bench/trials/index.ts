@@ -10,6 +10,7 @@ import { quantised } from './quantised.js';
 import { search } from './search.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
+import { weights } from './weights.js';
 
 /** All trials. */
 export const TRIALS: readonly Trial[] = [
@@ -23,4 +24,5 @@ export const TRIALS: readonly Trial[] = [
   fileToTensor,
   quantised,
   search,
+  weights,
 ];

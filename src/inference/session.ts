@@ -14,12 +14,16 @@ export class TowerSession {
   readonly output: string;
   /** Whether the graph takes any number of rows. */
   readonly freeBatch: boolean;
+  /** How many tokens the graph takes, where it takes just one number of them. */
+  readonly fixedLength: number | undefined;
 
   private constructor(session: InferenceSession, input: string, output: string) {
     this.#session = session;
     this.#input = input;
     this.output = output;
-    this.freeBatch = typeof shapeOf(session.inputMetadata, input)?.[0] !== 'number';
+    const [rows, length] = shapeOf(session.inputMetadata, input) ?? [];
+    this.freeBatch = typeof rows !== 'number';
+    this.fixedLength = input === 'input_ids' && typeof length === 'number' ? length : undefined;
   }
 
   /**
@@ -191,4 +195,13 @@ export function imageTensor(pixels: Float32Array, height: number, width: number)
 export function tokenTensor(rows: readonly (readonly number[])[]): Tensor {
   const length = rows[0]?.length ?? 0;
   return new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, length]);
+}
+
+/**
+ * How a saved graph is opened: it is optimised already, and every rewriting would copy weights that are mapped now.
+ * @param options - those that it was saved with
+ * @returns options for {@link TowerSession.open}
+ */
+export function preparedOptions(options: Record<string, unknown>): Record<string, unknown> {
+  return { ...options, graphOptimizationLevel: 'disabled' };
 }

@@ -1,6 +1,6 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
-import { VisionError } from '../errors.js';
+import { VisionError, type VisionErrorCode } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -62,6 +62,8 @@ export interface ModelDetails extends PulledModel {
   text: { maxLength: number; canonicalization: string; padId: number | null } | null;
 }
 
+const NO_LOGITS: VisionErrorCode[] = ['ZERO_SHOT_UNSUPPORTED', 'MODEL_NOT_CACHED'];
+
 /**
  * Lists the models of the manifest.
  * @param options - where the cache is
@@ -86,8 +88,7 @@ export async function pullModel(model: string, options: FetchOptions = {}): Prom
   const hasher = new Hasher();
   try {
     const { found } = await loadModel(request, hasher);
-    // Without them the model is of use for all but classify, which says then why.
-    const logits = await readLogits(found, request).catch(() => null);
+    const logits = await logitsIfAny(found, request);
     return { ...(await describe(found)), logits };
   } finally {
     await hasher.close();
@@ -113,7 +114,7 @@ export async function modelInfo(
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
-      logits: await readLogits(found, request).catch(() => null),
+      logits: await logitsIfAny(found, request),
       listing: found.entry === undefined ? null : await listingOf(found.entry, cacheDirectory),
       fingerprint,
       preprocessing: preprocess,
@@ -121,6 +122,16 @@ export async function modelInfo(
     };
   } finally {
     await hasher.close();
+  }
+}
+
+// Without them the model is of use for all but classify, which says then why. Offline, they may be all that is missing.
+async function logitsIfAny(found: FoundModel, options: FetchOptions): Promise<Logits | null> {
+  try {
+    return await readLogits(found, options);
+  } catch (error) {
+    if (error instanceof VisionError && NO_LOGITS.includes(error.code)) return null;
+    throw error;
   }
 }
 
