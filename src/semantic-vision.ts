@@ -6,7 +6,8 @@ import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { cosine } from './inference/postprocess.js';
 import { loadInput } from './input.js';
-import { loadModel, type LoadedModel } from './models/load-model.js';
+import { loadModel } from './models/load-model.js';
+import { choosePrecision, type PreciseModel } from './models/optimized/choose-precision.js';
 import { SharedWeights } from './models/prepared/shared-weights.js';
 import { readLogits } from './models/logits.js';
 import type { Logits } from './models/manifest.js';
@@ -61,7 +62,7 @@ export class SemanticVision implements AsyncDisposable {
   readonly #texts: Texts;
   readonly #clock = new StageClock();
   readonly #requests = new Set<Promise<unknown>>();
-  readonly #loaded: LoadedModel;
+  readonly #loaded: PreciseModel;
   #logits: Promise<Logits> | undefined;
   #closed: Promise<void> | undefined;
   #imagesEmbedded = 0;
@@ -69,7 +70,7 @@ export class SemanticVision implements AsyncDisposable {
 
   private constructor(
     options: ResolvedOptions,
-    model: LoadedModel,
+    model: PreciseModel,
     pool: WorkerPool,
     hasher: Hasher,
     weights: SharedWeights,
@@ -85,6 +86,7 @@ export class SemanticVision implements AsyncDisposable {
       id: model.found.id,
       revision: model.found.revision,
       dtype: model.found.dtype,
+      dtypeReason: model.dtypeReason,
       dimensions: pool.dimensions,
       imageSize: model.preprocess.cropSize.width,
       fingerprint: model.fingerprint,
@@ -96,7 +98,8 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - all optional; without any, the bundled model is used and nothing is fetched
    * @returns a ready instance
    * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`, `ABORTED`; for
-   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`
+   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`; for `int8`
+   * `ACCURACY_MISSED`
    */
   static async create(options?: SemanticVisionOptions): Promise<SemanticVision> {
     const resolved = resolveOptions(options);
@@ -111,7 +114,7 @@ export class SemanticVision implements AsyncDisposable {
     const hasher = new Hasher();
     let weights: SharedWeights | undefined;
     try {
-      const model = await loadModel(options, hasher);
+      const model = await choosePrecision(await loadModel(options, hasher), options, hasher);
       const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
       const session = sessionOptions(options);
       weights = new SharedWeights(model, session, hasher, options);

@@ -113,8 +113,10 @@ export interface ModelInfo {
   readonly id: string;
   /** Commit of a hub model, version of the bundled one; `local` for files. */
   readonly revision: string;
-  /** Precision of the weights. */
+  /** Precision of the image tower's weights. */
   readonly dtype: string;
+  /** Why it is this one, for a person to read: asked for, the default, or what was measured. */
+  readonly dtypeReason: string;
   /** Length of every vector; read from the model, never assumed. */
   readonly dimensions: number;
   /** Side of the square input, in pixels. */

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { VisionError, messageOf } from './errors.js';
 import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
+import type { Dtype } from './models/dtype.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
 import { readLogits } from './models/logits.js';
 import { modelsDirectory, type ReferenceValues } from './models/manifest.js';
@@ -140,7 +141,9 @@ async function checkLogits(
 ): Promise<VerificationCheck[]> {
   if (logits.length === 0) return [];
   const { scale, bias } = await readLogits(found, request);
-  await using vision = await SemanticVision.create({ ...request, workers: 1 });
+  // The files are to be verified, not what is made of them.
+  const dtype = found.entry?.source === 'bundled' ? undefined : (found.dtype as Dtype);
+  await using vision = await SemanticVision.create({ ...request, dtype, workers: 1 });
   const exact = EXACT_DTYPES.includes(found.dtype);
   const checks: VerificationCheck[] = [];
   for (const reference of logits) {

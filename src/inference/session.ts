@@ -10,7 +10,8 @@ const TOKENS_OUTPUT = 'last_hidden_state';
 export class TowerSession {
   readonly #session: InferenceSession;
   readonly #input: string;
-  readonly #output: string;
+  /** Name of the output that holds the embedding. */
+  readonly output: string;
   /** Whether the graph takes any number of rows. */
   readonly freeBatch: boolean;
   /** How many tokens the graph takes, where it takes just one number of them. */
@@ -19,7 +20,7 @@ export class TowerSession {
   private constructor(session: InferenceSession, input: string, output: string) {
     this.#session = session;
     this.#input = input;
-    this.#output = output;
+    this.output = output;
     const [rows, length] = shapeOf(session.inputMetadata, input) ?? [];
     this.freeBatch = typeof rows !== 'number';
     this.fixedLength = input === 'input_ids' && typeof length === 'number' ? length : undefined;
@@ -38,14 +39,7 @@ export class TowerSession {
     input: 'pixel_values' | 'input_ids',
     options: Record<string, unknown>,
   ): Promise<TowerSession> {
-    let session: InferenceSession;
-    try {
-      session = await InferenceSession.create(path, options);
-    } catch (cause) {
-      throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, {
-        cause,
-      });
-    }
+    const session = await load(path, options);
     const output = embeddingOutput(session, input);
     if (session.inputNames.join() !== input || output === undefined) {
       const outputs = session.outputNames.map((name) => {
@@ -73,17 +67,17 @@ export class TowerSession {
   async run(tensor: Tensor): Promise<Float32Array[]> {
     let output: Tensor | undefined;
     try {
-      const results = await this.#session.run({ [this.#input]: tensor }, [this.#output]);
-      output = results[this.#output];
+      const results = await this.#session.run({ [this.#input]: tensor }, [this.output]);
+      output = results[this.output];
     } catch (cause) {
       throw new VisionError('MODEL_INVALID', `The model failed to run: ${messageOf(cause)}`, { cause });
     }
     const rows = tensor.dims[0] as number;
-    const rank = this.#output === TOKENS_OUTPUT ? 3 : 2;
+    const rank = this.output === TOKENS_OUTPUT ? 3 : 2;
     if (output?.type !== 'float32' || output.dims.length !== rank || output.dims[0] !== rows) {
       throw new VisionError(
         'MODEL_INVALID',
-        `Expected output "${this.#output}" to be float32 ` +
+        `Expected output "${this.output}" to be float32 ` +
           `[${rows}, ${rank === 3 ? 'tokens, ' : ''}dimensions] but found ` +
           `${output?.type ?? 'nothing'} [${output?.dims.join(', ') ?? ''}].`,
       );
@@ -100,6 +94,67 @@ export class TowerSession {
   /** Frees the native session; it must not be used afterwards. */
   async release(): Promise<void> {
     await this.#session.release();
+  }
+}
+
+/** A graph of one image, of which any float32 outputs can be asked for: what calibration looks at. */
+export class ObservedSession {
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Opens an ONNX file.
+   * @param path - the file
+   * @param options - ONNX Runtime's session options
+   * @returns the session
+   * @throws `MODEL_INVALID` when it cannot be loaded
+   */
+  static async open(path: string, options: Record<string, unknown>): Promise<ObservedSession> {
+    return new ObservedSession(await load(path, options));
+  }
+
+  /**
+   * Runs the graph.
+   * @param pixels - what goes into `pixel_values`
+   * @param outputs - names of float32 outputs
+   * @returns their values, by name
+   * @throws `MODEL_INVALID` when the run fails or an output is not float32
+   */
+  async run(pixels: Tensor, outputs: readonly string[]): Promise<Map<string, Float32Array>> {
+    let results: InferenceSession.OnnxValueMapType;
+    try {
+      results = await this.#session.run({ pixel_values: pixels }, [...outputs]);
+    } catch (cause) {
+      throw new VisionError('MODEL_INVALID', `The model failed to run: ${messageOf(cause)}`, { cause });
+    }
+    return new Map(
+      outputs.map((name) => {
+        const data = results[name]?.data;
+        if (data instanceof Float32Array) return [name, data];
+        throw new VisionError(
+          'MODEL_INVALID',
+          `Expected float32 in output "${name}" but found another type.`,
+        );
+      }),
+    );
+  }
+
+  /** Frees the native session; it must not be used afterwards. */
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+async function load(path: string, options: Record<string, unknown>): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(path, options);
+  } catch (cause) {
+    throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

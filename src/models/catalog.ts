@@ -5,11 +5,12 @@ import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
 import type { TextFiles } from '../pool/protocol.js';
-import { DTYPES, graphFile, type Dtype } from './dtype.js';
+import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import type { FoundModel, ModelFile } from './found.js';
 import { RepoCache } from './hub/layout.js';
 import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
+import { choosePrecision } from './optimized/choose-precision.js';
 import { readLogits } from './logits.js';
 import { readManifest, type HubModel, type Logits, type ManifestModel } from './manifest.js';
 import { resolveFetchOptions, type FetchOptions } from './model-options.js';
@@ -108,7 +109,8 @@ export async function modelInfo(
   const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
   const hasher = new Hasher();
   try {
-    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher).catch(notPulled(model));
+    const loaded = await loadModel(request, hasher).catch(notPulled(model));
+    const { found, text, preprocess, fingerprint } = await choosePrecision(loaded, request, hasher, false);
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
@@ -166,15 +168,15 @@ async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<
   };
 }
 
-async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<Dtype[]> {
+async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<FileDtype[]> {
   if (repo === null) return [];
   const cache = new RepoCache(cacheDirectory, repo);
   const commit = await cache.commitOf(revision);
   if (commit === undefined) return [];
   const there = await Promise.all(
-    DTYPES.map((dtype) => sizeOf(cache.pointer(commit, `onnx/${graphFile('vision_model', dtype)}`))),
+    FILE_DTYPES.map((dtype) => sizeOf(cache.pointer(commit, `onnx/${graphFile('vision_model', dtype)}`))),
   );
-  return DTYPES.filter((_, i) => there[i] !== undefined);
+  return FILE_DTYPES.filter((_, i) => there[i] !== undefined);
 }
 
 async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits'>> {

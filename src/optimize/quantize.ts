@@ -12,7 +12,7 @@ import {
   type SmoothedGroup,
   type Smoothing,
 } from './quantize/smooth.js';
-import { roundWeight, type Scaling } from './quantize/weights.js';
+import { roundWeight, type ByteWeight, type Scaling } from './quantize/weights.js';
 
 export { withActivationOutputs, type ObservedModel } from './quantize/activations.js';
 export type { Layer } from './quantize/layers.js';
@@ -117,7 +117,14 @@ function refuse(model: OnnxModel, products: readonly Product[], options: Quantiz
   }
 }
 
-function bytesOf(graph: Graph, product: Product, scaling: Scaling | undefined) {
+/**
+ * @param graph - the layer's
+ * @param product - the layer
+ * @param scaling - is applied first
+ * @returns its weight in bytes
+ * @throws `MODEL_INVALID` when a weight is not finite
+ */
+export function bytesOf(graph: Graph, product: Product, scaling?: Scaling): ByteWeight {
   const rounded = roundWeight(matrixOf(graph, product), scaling);
   if (rounded) return rounded;
   throw new VisionError(
