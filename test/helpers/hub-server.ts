@@ -77,6 +77,8 @@ export class HubServer {
   readonly moved = new Map<string, string>();
   /** Called before an answer; what it returns is waited for. */
   before: ((seen: Seen) => Promise<void> | void) | undefined;
+  /** Requests that are answered with 503, however often they come. */
+  down: ((seen: Seen) => boolean) | undefined;
 
   readonly #repos = new Map<string, Repository>();
   /** By SHA-256. */
@@ -165,6 +167,10 @@ export class HubServer {
     }
     if (fault?.kind === 'status') {
       response.writeHead(fault.status, fault.headers).end(method === 'HEAD' ? undefined : 'broken');
+      return;
+    }
+    if (this.down?.(seen)) {
+      response.writeHead(503).end();
       return;
     }
     if (at === 'cdn')
