@@ -78,10 +78,11 @@ finding('one failure at any request changes nothing', async () => {
 finding('a hub that stays down for one file is unreachable, whatever else is there', async () => {
   for (const file of [VISION, `${VISION}_data`, TEXT, 'tokenizer.json']) {
     rmSync(inCache(), { recursive: true, force: true });
+    server.reset();
     server.down = asks(file);
     await refused(find(), 'HUB_UNREACHABLE', new RegExp(`${file} of`));
     // Asked as often as patience says, not once as for something that is cached.
-    assert.is(server.seen.filter(asks(file)).length % 3, 0, file);
+    assert.is(server.seen.filter(asks(file)).length, 3, file);
   }
   assert.not(existsSync(inCache('refs', 'main')));
   server.down = undefined;
@@ -101,7 +102,7 @@ finding('offline: what nobody knows is not cached; what the hub lacks is not the
   assert.is((await find({ ...offline, text: false })).vision.name, VISION);
   assert.is(server.seen.length, 0);
 
-  const { [TEXT]: _, ...imagesOnly } = FILES;
+  const imagesOnly = Object.fromEntries(Object.entries(FILES).filter(([path]) => path !== TEXT));
   server.commit(REPO, imagesOnly, 'images');
   assert.is((await find({ revision: 'images' })).text, undefined);
   assert.is((await find({ ...offline, revision: 'images' })).text, undefined);

@@ -89,10 +89,9 @@ async function findIn(
         ]
       : []),
   ]);
+  // A model of one tower has one graph. In a known family, with two, that graph is both of them and no stand-in.
   const vision =
-    graphIn(large, 'vision_model', dtype) ??
-    // A model of one tower has one graph; that of a family with two is both of them, which is not what is looked for.
-    (graphIn(await get(graph('model', {})), 'model', dtype) as GraphFile);
+    graphIn(large, 'vision_model', dtype) ?? graphIn(await get(graph('model', {})), 'model', dtype);
   const text = graphIn(large, 'text_model', dtype);
   const [tokenizer, tokenizerConfig] = [fileIn(large, TOKENIZER), fileIn(large, TOKENIZER_CONFIG)];
   return {
@@ -100,7 +99,7 @@ async function findIn(
     revision: small.commit,
     dtype,
     entry: source.entry,
-    vision,
+    vision: vision as GraphFile,
     preprocessor: fileIn(small, PREPROCESSOR) as ModelFile,
     config: fileIn(small, CONFIG),
     text: text && tokenizer && tokenizerConfig && { graph: text, tokenizer, tokenizerConfig },
