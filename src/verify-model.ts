@@ -124,7 +124,7 @@ async function checkTokens(
 ): Promise<VerificationCheck[]> {
   if (text === undefined || tokens.length === 0) return [];
   const tower = await readTextTower(text);
-  const encoder = await TextEncoder.open(tower);
+  const encoder = new TextEncoder(tower);
   return tokens.map((reference) => {
     const ids = encoder.encode(reference.text);
     const padding = ids.slice(reference.ids.length);

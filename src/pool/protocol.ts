@@ -39,7 +39,9 @@ export interface TextFiles {
 }
 
 /** A text tower with what its files say; only workers read them, since a tokenizer may have 30 MB. */
-export interface TextTower extends Omit<TextFiles, 'config'> {
+export interface TextTower extends Omit<TextFiles, 'config' | 'tokenizerConfig'> {
+  /** Parsed `tokenizer.json` and `tokenizer_config.json`. */
+  parsed: { tokenizer: unknown; tokenizerConfig: unknown };
   /** Most tokens. */
   maxLength: number;
   /** What is done to a text before its tokenizer, see {@link canonicalize}. */
@@ -64,12 +66,6 @@ export interface PixelsJob {
   channels: 3 | 4;
 }
 
-/** One text. */
-export interface TextJob {
-  kind: 'text';
-  text: string;
-}
-
 /** Several texts, one after the other or {@link TEXT_BATCH} in a run; one that fails does not harm the others. */
 export interface TextsJob {
   kind: 'texts';
@@ -87,7 +83,7 @@ export interface DisposeJob {
 }
 
 /** Everything that can be asked of a worker. */
-export type Job = ImageJob | PixelsJob | TextJob | TextsJob | WarmJob | DisposeJob;
+export type Job = ImageJob | PixelsJob | TextsJob | WarmJob | DisposeJob;
 
 /** What a worker is handed. */
 export interface Task {

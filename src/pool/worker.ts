@@ -17,7 +17,6 @@ import type {
   Job,
   PixelsJob,
   Task,
-  TextJob,
   TextsEmbedded,
   TextsJob,
   WorkerConfig,
@@ -93,19 +92,16 @@ function nativeBytes(job: ImageJob | PixelsJob): number {
   return job.kind === 'image' ? job.bytes.length + 8 * job.header.width * job.header.height : job.data.length;
 }
 
-async function embedText(job: TextJob): Promise<Embedded> {
-  const { vectors, failures } = await embedTexts({ kind: 'texts', texts: [job.text] });
-  const [failure] = failures;
-  if (failure !== undefined) throw new VisionError(failure.code, failure.message);
-  return { ok: true, vector: vectors };
-}
-
 async function embedTexts({ texts }: TextsJob): Promise<TextsEmbedded> {
   const outputs = await (await openText()).embed(texts);
-  const dimensions = outputs[0]?.length ?? 0;
+  const dimensions = outputs.find((output) => output instanceof Float32Array)?.length ?? 0;
   const vectors = new Float32Array(outputs.length * dimensions);
   const failures: TextsEmbedded['failures'] = [];
   outputs.forEach((output, index) => {
+    if (!(output instanceof Float32Array)) {
+      failures.push({ ok: false, index, code: output.code, message: output.message });
+      return;
+    }
     const vector = l2Normalize(output);
     if (vector !== undefined) vectors.set(vector, index * dimensions);
     else failures.push({ ok: false, index, code: 'TEXT_NOT_UNDERSTOOD', message: NO_WORD_KNOWN });
@@ -126,8 +122,6 @@ function answer(job: Job): Promise<Embedded | TextsEmbedded | Done> {
     case 'image':
     case 'pixels':
       return embedImage(job);
-    case 'text':
-      return embedText(job);
     case 'texts':
       return embedTexts(job);
     case 'dispose':
