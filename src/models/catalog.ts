@@ -1,6 +1,7 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
-import { VisionError } from '../errors.js';
+import { throwIfAborted } from '../abort.js';
+import { VisionError, messageOf } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -12,7 +13,7 @@ import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
 import { readLogits } from './logits.js';
 import { readManifest, type HubModel, type Logits, type ManifestModel } from './manifest.js';
-import { resolveFetchOptions, type FetchOptions } from './model-options.js';
+import { resolveFetchOptions, type FetchOptions, type ModelRequest } from './model-options.js';
 
 /** A model that the manifest knows. */
 export interface ModelListing {
@@ -47,6 +48,8 @@ export interface PulledModel {
   files: PulledFile[];
   /** The numbers that `classify` needs; null where nobody says them. */
   logits: Logits | null;
+  /** Why there are none; null where there are. */
+  logitsProblem: string | null;
 }
 
 /** What is known of a model whose files are on this machine. */
@@ -85,9 +88,7 @@ export async function pullModel(model: string, options: FetchOptions = {}): Prom
   const hasher = new Hasher();
   try {
     const { found } = await loadModel(request, hasher);
-    // Without them the model is of use for all but classify, which says then why.
-    const logits = await readLogits(found, request).catch(() => null);
-    return { ...(await describe(found)), logits };
+    return { ...(await describe(found)), ...(await logitsOf(found, request)) };
   } finally {
     await hasher.close();
   }
@@ -111,7 +112,7 @@ export async function modelInfo(
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
-      logits: await readLogits(found, request).catch(() => null),
+      ...(await logitsOf(found, request)),
       listing: found.entry === undefined ? null : await listingOf(found.entry, cacheDirectory),
       fingerprint,
       preprocessing: preprocess,
@@ -119,6 +120,19 @@ export async function modelInfo(
     };
   } finally {
     await hasher.close();
+  }
+}
+
+// Without them the model is of use for all but classify.
+async function logitsOf(
+  found: FoundModel,
+  request: ModelRequest,
+): Promise<Pick<PulledModel, 'logits' | 'logitsProblem'>> {
+  try {
+    return { logits: await readLogits(found, request), logitsProblem: null };
+  } catch (error) {
+    throwIfAborted(request.signal);
+    return { logits: null, logitsProblem: messageOf(error) };
   }
 }
 
@@ -166,7 +180,7 @@ async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string
   return DTYPES.filter((_, i) => there[i] !== undefined);
 }
 
-async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits'>> {
+async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits' | 'logitsProblem'>> {
   const { id, revision, dtype, vision, text, preprocessor, config } = found;
   const files: ModelFile[] = [
     vision,

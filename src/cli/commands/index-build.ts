@@ -44,7 +44,7 @@ export async function indexBuild(
   const flags = await withModelOf(given, given.output);
   await using vision = await openVision(flags, context, { text: false });
   await using index = await openOrCreate(flags.output, vision);
-  await rememberModel(flags.output, flags);
+  await rememberModel(flags.output, flags, vision);
   const build = new IndexBuild(folder, flags, context, vision, index);
   await build.run();
   return build.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
