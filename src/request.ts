@@ -55,6 +55,40 @@ export function requirePositive(value: number, what: string): void {
 }
 
 /**
+ * Most UTF-16 code units of a text. No model reads more than some 64 tokens of it; what a tokenizer does to a text takes
+ * time and stack that grow with its length.
+ */
+export const MAX_TEXT_CHARACTERS = 10_000;
+
+/**
+ * Checks a text to embed.
+ * @param value - what the caller gave
+ * @param what - its name
+ * @throws `INVALID_ARGUMENT` for what is no string or has more than {@link MAX_TEXT_CHARACTERS}
+ */
+export function requireText(value: unknown, what: string): asserts value is string {
+  if (typeof value !== 'string') throw invalidArgument(what, 'a string', value);
+  if (value.length > MAX_TEXT_CHARACTERS) {
+    throw new VisionError(
+      'INVALID_ARGUMENT',
+      `Expected at most ${MAX_TEXT_CHARACTERS} characters for ${what} but received ${value.length}: a model reads only the ` +
+        'first few dozen words. Shorten it.',
+    );
+  }
+}
+
+/**
+ * Checks an array of texts to embed.
+ * @param value - what the caller gave
+ * @param what - its name
+ * @throws `INVALID_ARGUMENT`
+ */
+export function requireTexts(value: unknown, what: string): asserts value is readonly string[] {
+  requireStrings(value, what);
+  value.forEach((each, i) => requireText(each, `${what}[${i}]`));
+}
+
+/**
  * Checks an array of strings.
  * @param value - what the caller gave
  * @param what - its name

@@ -19,7 +19,8 @@ import {
   isEmbedding,
   requestOf,
   requirePositive,
-  requireStrings,
+  requireText,
+  requireTexts,
   toVisionError,
   vectorOf,
   type Request,
@@ -204,8 +205,7 @@ export class SemanticVision implements AsyncDisposable {
    */
   async embedText(text: string, options?: EmbedOptions): Promise<TextEmbedding> {
     return this.#track(async () => {
-      const given: unknown = text;
-      if (typeof given !== 'string') throw invalidArgument('text', 'a string', given);
+      requireText(text, 'text');
       const [result] = await this.#texts.embed([text], requestOf(options, 'interactive'));
       return { ...this.#embedding(result as CachedVector), text };
     });
@@ -220,7 +220,7 @@ export class SemanticVision implements AsyncDisposable {
    */
   async embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<TextEmbedding[]> {
     return this.#track(async () => {
-      requireStrings(texts, 'texts');
+      requireTexts(texts, 'texts');
       // A copy: the caller may use the array for something else meanwhile.
       const given = [...texts];
       const results = await this.#texts.embed(given, requestOf(options, 'interactive'));

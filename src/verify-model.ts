@@ -1,15 +1,16 @@
 // Holds a model's files against values that somebody else published for it: hashes, token ids, logits.
-import { dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { VisionError, messageOf } from './errors.js';
+import { readlink } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
-import type { Dtype } from './models/dtype.js';
+import { isQuantised, type Dtype } from './models/dtype.js';
+import { hubSettings } from './models/hub/settings.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
 import { readLogits } from './models/logits.js';
 import { modelsDirectory, type ReferenceValues } from './models/manifest.js';
 import { resolveFetchOptions, type FetchOptions, type ModelRequest } from './models/model-options.js';
-import { readJson } from './models/read-json.js';
+import { readReferenceFile } from './models/reference.js';
+import { readReferenceImage } from './models/reference-image.js';
 import { Hasher } from './pool/hasher.js';
 import { SemanticVision } from './semantic-vision.js';
 
@@ -42,27 +43,28 @@ export interface VerifyOptions extends FetchOptions {
   reference?: string | undefined;
 }
 
-// Published values were computed with these.
-const EXACT_DTYPES = ['fp32', 'fp16'];
 // They are published with as few as five digits.
 const SCALE_TOLERANCE = 2e-3;
-const DOWNLOAD_TIMEOUT_MS = 30_000;
+const GIT_HASH_LENGTH = 40;
 
 /**
- * Fetches a model if need be, hashes its files anew, and compares what it answers with published values.
+ * Fetches a model if need be, hashes its files, and compares what it answers with published values. A file that is damaged
+ * before that is no difference but an error, as everywhere.
  * @param model - a name in the manifest, a hub id or a folder
  * @param options - where it may come from; `reference`
  * @returns every comparison
- * @throws what {@link SemanticVision.create} and {@link SemanticVision.embedImage} throw; a difference is no error
+ * @throws `INVALID_ARGUMENT` for a reference that is none; what {@link SemanticVision.create} and
+ * {@link SemanticVision.embedImage} throw; a difference is no error
  */
 export async function verifyModel(model: string, options: VerifyOptions = {}): Promise<VerificationReport> {
   const { reference: referencePath, ...rest } = options;
   const request = resolveFetchOptions(model, rest);
   const hasher = new Hasher();
   try {
+    const given = referencePath === undefined ? undefined : await readReference(referencePath);
     const loaded = await loadModel(request, hasher);
     const { found } = loaded;
-    const reference = await readReference(loaded, referencePath);
+    const reference = given ?? publishedReference(loaded);
     const checks = [
       ...(await checkFiles(loaded, hasher)),
       ...(await checkScale(loaded, request)),
@@ -82,10 +84,11 @@ interface Reference {
   base: string;
 }
 
-async function readReference({ found }: LoadedModel, path: string | undefined): Promise<Reference> {
-  if (path !== undefined) {
-    return { values: (await readJson(resolve(path))) as ReferenceValues, base: dirname(resolve(path)) };
-  }
+async function readReference(path: string): Promise<Reference> {
+  return { values: await readReferenceFile(resolve(path)), base: dirname(resolve(path)) };
+}
+
+function publishedReference({ found }: LoadedModel): Reference {
   const values = found.entry?.source === 'hub' ? found.entry.reference : undefined;
   return { values: values ?? {}, base: modelsDirectory() };
 }
@@ -102,11 +105,21 @@ async function checkFiles({ found }: LoadedModel, hasher: Hasher): Promise<Verif
   const checks: VerificationCheck[] = [];
   for (const { name, path, sha256 } of files) {
     if (sha256 === undefined) continue; // a folder of the user's: nobody says what should be in it
-    const reply = await hasher.file(path);
-    const actual = reply.ok ? reply.sha256 : reply.message;
-    checks.push(same(`SHA-256 of ${name}`, sha256, actual));
+    const expected = found.entry?.source === 'bundled' ? sha256 : await blobName(path);
+    if (expected === undefined) continue;
+    const isGit = expected.length === GIT_HASH_LENGTH;
+    const reply = await hasher.file(path, isGit);
+    const actual = reply.ok ? ((isGit ? reply.gitBlob : reply.sha256) ?? '') : reply.message;
+    checks.push(same(`${isGit ? 'git SHA-1' : 'SHA-256'} of ${name}`, expected, actual));
   }
   return checks;
+}
+
+// What the hub says the content is: the cache calls it by its SHA-256, or small files by git's hash. Not what loading the
+// model has just read, which would compare a file with itself.
+async function blobName(path: string): Promise<string | undefined> {
+  const target = basename(await readlink(path).catch(() => ''));
+  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(target) ? target : undefined;
 }
 
 // What others say the two numbers are, against those of the checkpoint.
@@ -125,7 +138,7 @@ async function checkTokens(
 ): Promise<VerificationCheck[]> {
   if (text === undefined || tokens.length === 0) return [];
   const tower = await readTextTower(text);
-  const encoder = await TextEncoder.open(tower);
+  const encoder = new TextEncoder(tower);
   return tokens.map((reference) => {
     const ids = encoder.encode(reference.text);
     const padding = ids.slice(reference.ids.length);
@@ -140,15 +153,19 @@ async function checkLogits(
   request: ModelRequest,
 ): Promise<VerificationCheck[]> {
   if (logits.length === 0) return [];
+  const { signal } = request;
   const { scale, bias } = await readLogits(found, request);
   // The files are to be verified, not what is made of them.
   const dtype = found.entry?.source === 'bundled' ? undefined : (found.dtype as Dtype);
   await using vision = await SemanticVision.create({ ...request, dtype, workers: 1 });
-  const exact = EXACT_DTYPES.includes(found.dtype);
+  // Published values were computed with exact weights.
+  const exact = !isQuantised(found.dtype, found.vision.name);
   const checks: VerificationCheck[] = [];
   for (const reference of logits) {
-    const image = await vision.embedImage(await readImage(reference.image, base, request));
-    const texts = await vision.embedTexts(reference.texts);
+    const { input, keep } = await readReferenceImage(reference.image, base, hubSettings(request), signal);
+    const image = await vision.embedImage(input, { signal });
+    await keep();
+    const texts = await vision.embedTexts(reference.texts, { signal });
     for (const [i, text] of texts.entries()) {
       const expected = reference.values[i] as number;
       const actual = scale * vision.similarity(image, text) + bias;
@@ -157,29 +174,6 @@ async function checkLogits(
     }
   }
   return checks;
-}
-
-async function readImage(image: string, base: string, request: ModelRequest): Promise<URL | ArrayBuffer> {
-  if (!/^https?:/.test(image)) return pathToFileURL(resolve(base, image));
-  if (request.localFilesOnly === true) {
-    throw new VisionError(
-      'MODEL_NOT_CACHED',
-      `The reference image ${image} must be fetched: allow the network.`,
-    );
-  }
-  try {
-    const timeout = AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS);
-    const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
-    const response = await fetch(image, { signal });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return await response.arrayBuffer();
-  } catch (cause) {
-    throw new VisionError(
-      'HUB_UNREACHABLE',
-      `The reference image ${image} cannot be fetched: ${messageOf(cause)}.`,
-      { cause },
-    );
-  }
 }
 
 function close(

@@ -2,7 +2,7 @@
 import { VisionError } from './errors.js';
 import { startSlices } from './index/slicing.js';
 import { cosine } from './inference/postprocess.js';
-import { invalidArgument, requireStrings } from './request.js';
+import { invalidArgument, requireTexts } from './request.js';
 import type { Classification } from './types.js';
 
 /** The sentence that the reference pipeline puts around SigLIP's labels. */
@@ -17,7 +17,7 @@ const PLACE = '{}';
  * @throws `INVALID_ARGUMENT`
  */
 export function labelTexts(labels: readonly string[], template = DEFAULT_TEMPLATE): string[] {
-  requireStrings(labels, 'labels');
+  requireTexts(labels, 'labels');
   if (labels.length === 0) throw invalidArgument('labels', 'at least one label', labels);
   const empty = labels.findIndex((label) => label.trim() === '');
   if (empty >= 0) throw invalidArgument(`labels[${empty}]`, 'a label that is not empty', labels[empty]);
@@ -25,7 +25,9 @@ export function labelTexts(labels: readonly string[], template = DEFAULT_TEMPLAT
   if (typeof given !== 'string' || !given.includes(PLACE)) {
     throw invalidArgument('option "template"', `a string that holds ${PLACE} where the label goes`, given);
   }
-  return labels.map((label) => template.replaceAll(PLACE, () => label));
+  const texts = labels.map((label) => template.replaceAll(PLACE, () => label));
+  requireTexts(texts, 'the template with labels');
+  return texts;
 }
 
 /**

@@ -84,7 +84,7 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
 const STAGES: [stage: number, pattern: RegExp][] = [
   [0, /^(index|semantic-vision|verify-model|cli\/.*)\.ts$/],
   [1, /^input(-file)?\.ts$/],
-  [1, /^models\/(?!dtype)/],
+  [1, /^models\/(?!dtype|read-json)/],
   [1, /^(stream|texts|text-batch)\.ts$/],
   [1.5, /^optimize\//], // prepares a model; may run it to see what that costs
   [2, /^cache\.ts$/],
@@ -96,7 +96,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
   [9, /^(errors|types|option-reader|request|abort|stats|package-root)\.ts$/],
-  [9, /^models\/dtype\.ts$/],
+  [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
 ];
 

@@ -190,6 +190,25 @@ embed('no files at all give an empty matrix', async () => {
   assert.equal(readNpy(path).shape, [0, TINY_DIMENSIONS]);
 });
 
+embed('a matrix is not replaced by one without rows', async () => {
+  const path = join(folder, 'kept.npy');
+  const ids = join(folder, 'kept.ids.jsonl');
+  await run(['embed', photo('two-dogs'), '-o', path, ...TINY]);
+  const kept = [readFileSync(path), readFileSync(ids)];
+  const gone = await run(['embed', join(folder, 'gone.jpg'), '-o', path, ...TINY]);
+  assert.is(gone.code, 1);
+  assert.is(gone.stdout, '');
+  assert.match(gone.stderr, /kept\.npy is as it was/);
+  const none = await run(['embed', '-', '-o', path, '--json', ...TINY]);
+  assert.is(none.code, 0);
+  assert.equal(JSON.parse(none.stdout), { output: null, ids: null, rows: 0, dimensions: TINY_DIMENSIONS });
+  assert.equal([readFileSync(path), readFileSync(ids)], kept);
+  assert.equal(
+    readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
 embed.after(async () => {
   remove();
   await vision.close();

@@ -179,5 +179,22 @@ index('an empty folder gives an empty index; a missing one is an error', async (
   assert.match(file.stderr, /^error INPUT_UNREADABLE: Expected a folder .* is none/);
 });
 
+index('a search in an index that is not there loads no model', async () => {
+  const { code, stderr } = await run(
+    ['index', 'search', 'a dog', '-i', join(folder, 'nowhere'), '-m', 'org/nobody'],
+    {
+      env: { HF_HUB_OFFLINE: '1', HF_HOME: folder },
+    },
+  );
+  assert.is(code, 3);
+  assert.match(stderr, /^error INDEX_NOT_FOUND: /);
+});
+
+index('a query of another model is refused', async () => {
+  const { code, stderr } = await run(['index', 'search', photo('cat-face'), '-i', bundled, '-m', TINY_MODEL]);
+  assert.is(code, 3);
+  assert.match(stderr, /^error MODEL_MISMATCH: /);
+});
+
 index.after(remove);
 index.run();

@@ -70,6 +70,26 @@ interrupts(
     assert.is(bytes.length, 128 + n * 768 * 4);
     assert.is(jsonLines(readFileSync(join(folder, 'x.ids.jsonl'), 'utf8')).length, n);
     assert.is(temporary(), undefined);
+
+    // Stopped again, with the older matrix in place.
+    const again = start(['embed', photos, '--output', path, ...SLOW]);
+    await until(() => {
+      const name = temporary();
+      return name !== undefined && statSync(join(folder, name)).size > 128;
+    }, 'a first row');
+    again.child.kill('SIGINT');
+    const second = await again.ending;
+    assert.is(second.code, 130, second.stderr);
+    assert.match(
+      second.stderr,
+      /x\.partial\.npy holds the \d+ images that were finished\. .*x\.npy is as it was\./,
+    );
+    assert.equal(readFileSync(path), bytes);
+    const partial = readFileSync(join(folder, 'x.partial.npy'));
+    const rows = Number(/\((\d+), 768\)/.exec(partial.toString('latin1', 0, 128))?.[1]);
+    assert.is(partial.length, 128 + rows * 768 * 4);
+    assert.is(jsonLines(readFileSync(join(folder, 'x.partial.ids.jsonl'), 'utf8')).length, rows);
+    assert.is(temporary(), undefined);
   },
 );
 

@@ -1,5 +1,13 @@
 // semantic-vision model and classify: against the bundled model, and a hub on this machine.
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -54,7 +62,12 @@ model('pull prints the folder that holds the files; info needs no network after 
 
   const pulled = await hub('model', 'pull', REPO);
   assert.is(pulled.code, 0, pulled.stderr);
-  assert.match(pulled.stderr, new RegExp(`^${REPO} at ${commit}, fp32: 6 files, [\\d.]+ [KM]iB\\n$`));
+  assert.match(
+    pulled.stderr,
+    new RegExp(
+      `^${REPO} at ${commit}, fp32: 6 files, [\\d.]+ [KM]iB\\nclassify will not work with it: .*no file`,
+    ),
+  );
   for (const path of FILES) assert.ok(existsSync(join(pulled.stdout.trim(), path)), path);
 
   server.reset();
@@ -68,6 +81,32 @@ model('pull prints the folder that holds the files; info needs no network after 
   assert.is((JSON.parse(info.stdout) as ModelDetails).revision, commit, info.stderr);
   assert.match((await hub('model', 'info', REPO)).stdout, /^preprocessing\.resample +2$/m);
   assert.equal(server.seen, []);
+});
+
+model('an index keeps the commit of its model when the branch moves on', async () => {
+  const env = { ...HUB, HF_HUB_CACHE: join(folder, 'moving') };
+  const photos = join(folder, 'photos');
+  mkdirSync(photos);
+  copyFileSync(photo('cat-face'), join(photos, 'cat.jpg'));
+  const files = Object.fromEntries(FILES.map((path) => [path, served(path)]));
+  const first = server.commit('org/moving', files);
+  const stored = join(folder, 'moving-index');
+  const build = async (...args: string[]) =>
+    run(['index', 'build', photos, '-o', stored, '--workers', '1', ...args], { env });
+  const made = await build('--model', 'org/moving');
+  assert.is(made.code, 0, made.stderr);
+  const remembered = JSON.parse(readFileSync(join(stored, 'model.json'), 'utf8')) as unknown;
+  assert.equal(remembered, { model: 'org/moving', revision: first });
+
+  const { content } = served('preprocessor_config.json');
+  const moved = { content: Buffer.concat([content, Buffer.from('\n')]), lfs: false };
+  server.commit('org/moving', { ...files, 'preprocessor_config.json': moved });
+  assert.is((await build()).code, 0);
+  const found = await run(['index', 'search', photo('cat-face'), '-i', stored, '--workers', '1'], { env });
+  assert.match(found.stdout, /^1\.0000 {2}cat\.jpg\n$/, found.stderr);
+  const newest = await build('--model', 'org/moving');
+  assert.is(newest.code, 3);
+  assert.match(newest.stderr, /MODEL_MISMATCH/);
 });
 
 model('a hub model embeds and indexes without its text tower', async () => {

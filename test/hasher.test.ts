@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Hasher } from '../dist/esm/pool/hasher.js';
-import { settles } from './helpers/assertions.js';
+import { refused, settles } from './helpers/assertions.js';
 
 const hasher = new Hasher();
 const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-hasher-'));
@@ -87,6 +87,10 @@ hashing('files: hash and size; failures are replies', async () => {
 hashing('close ends the thread, and is harmless when there is none', async () => {
   await settles(new Hasher().close(), 'close of an unused hasher');
   await settles(hasher.close(), 'close');
+  await settles(hasher.close(), 'a second close');
+  // A thread started now would keep the process alive.
+  await refused(hasher.file(folder), 'CLOSED');
+  for (const size of [1, 300 * KIB]) await refused(hasher.bytes(new Uint8Array(size)), 'CLOSED');
   rmSync(folder, { recursive: true });
 });
 

@@ -81,6 +81,27 @@ loading('a folder in the hub’s layout, absolute or relative; both places of th
   assert.is((await load(relative(process.cwd(), TINY_MODEL))).fingerprint, model.fingerprint);
 });
 
+loading('quantised text graphs are never batched, whoever names them', async () => {
+  const named = (textModel: string) => ({
+    visionModel: fixture('tiny-siglip/onnx/vision_model.onnx'),
+    preprocessorConfig: fixture('tiny-siglip/preprocessor_config.json'),
+    config: fixture('tiny-siglip/config.json'),
+    tokenizer: fixture('tiny-siglip/tokenizer.json'),
+    tokenizerConfig: fixture('tiny-siglip/tokenizer_config.json'),
+    textModel,
+  });
+  const graph = fixture('tiny-siglip/onnx/text_model.onnx');
+  assert.is((await load(named(graph))).text?.batch, true);
+  assert.is((await load(named(graph), { dtype: 'fp16' })).text?.batch, true);
+  assert.is((await load(named(graph), { dtype: 'q4f16' })).text?.batch, false);
+  for (const suffix of ['_quantized', '_int8', '_uint8', '_q4', '_q4f16', '_bnb4', '_INT8']) {
+    const path = join(folder, `text_model${suffix}.onnx`);
+    copyFileSync(graph, path);
+    assert.is((await load(named(path))).text?.batch, false, suffix);
+  }
+  assert.is((await load('bundled')).text?.batch, false);
+});
+
 loading('the fingerprint follows the content of weights and preprocessing, not the place', async () => {
   const { fingerprint } = await load(TINY_MODEL);
   const copy = copyOfTiny('copy');

@@ -115,20 +115,12 @@ shared('both towers of a model, over the pool: the same vectors as without', asy
     assert.is(pool.shared, prepared);
     assert.is(pool.dimensions, 768);
     const pixels = { kind: 'pixels' as const, ...noise(1, 64) };
-    const results = [
-      await pool.submit(pixels, 'bulk', true).result,
-      await pool.submit(
-        { kind: 'text', text: 'a dog', prepared: prepared ? words.graph : undefined },
-        'bulk',
-        true,
-      ).result,
-    ];
-    assert.equal(
-      results.map((result) => result.shared),
-      [undefined, prepared],
-    );
+    const { vector } = await pool.submit(pixels, 'bulk', true).result;
+    const job = { kind: 'texts' as const, texts: ['a dog'], prepared: prepared ? words.graph : undefined };
+    const { vectors, shared: sharedText } = await pool.submit(job, 'bulk', true).result;
+    assert.is(sharedText, prepared);
     await pool.close();
-    return results.map(({ vector }) => vector);
+    return [vector, vectors];
   };
   const [withOut, withThem] = [await run(false), await run(true)];
   withThem.forEach((vector, i) => sameBits(vector, withOut[i]!));

@@ -3,9 +3,12 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
-import { textSettings } from '../dist/esm/inference/text-settings.js';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { readTextTower, textSettings } from '../dist/esm/inference/text-settings.js';
+import { refused } from './helpers/assertions.js';
 import { ROOT, fixtureJson } from './helpers/fixtures.js';
+import { textFiles } from './helpers/texts.js';
 
 type Json = Record<string, unknown>;
 interface Files {
@@ -122,6 +125,20 @@ texts('anything at all instead of the files: settings or undefined, never an exc
       if (found !== undefined) assert.ok(Number.isInteger(found.maxLength) && found.maxLength > 0);
     }),
   );
+});
+
+texts('files that are missing or no JSON are named; what is read is read once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-settings-'));
+  const files = textFiles('tiny-siglip');
+  const { parsed, padId } = await readTextTower(files);
+  assert.equal([parsed.tokenizer, padId], [siglip.tokenizer, 1]);
+  for (const key of ['config', 'tokenizer', 'tokenizerConfig'] as const) {
+    const path = join(folder, `${key}.json`);
+    await refused(readTextTower({ ...files, [key]: path }), 'MODEL_NOT_FOUND', new RegExp(`${key}\\.json`));
+    writeFileSync(path, '{');
+    await refused(readTextTower({ ...files, [key]: path }), 'MODEL_INVALID', new RegExp(`${key}\\.json`));
+  }
+  rmSync(folder, { recursive: true });
 });
 
 texts.run();

@@ -29,6 +29,13 @@ function start(text: TextFiles | undefined): Promise<WorkerPool> {
   });
 }
 
+async function embedOne(pool: WorkerPool, text: string): Promise<Float32Array> {
+  const { vectors, failures } = await pool.submit({ kind: 'texts', texts: [text] }, 'interactive', true)
+    .result;
+  assert.equal(failures, []);
+  return vectors;
+}
+
 const jobs = suite('texts job');
 
 jobs('one unit vector a text, the same bits as one at a time, from any worker', async () => {
@@ -38,7 +45,7 @@ jobs('one unit vector a text, the same bits as one at a time, from any worker', 
     [0, 1, 2].map(() => pool.submit({ kind: 'texts', texts }, 'bulk', true).result),
   );
   for (const [i, text] of texts.entries()) {
-    const { vector } = await pool.submit({ kind: 'text', text }, 'interactive', true).result;
+    const vector = await embedOne(pool, text);
     assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-6);
     for (const { vectors, failures } of together) {
       assert.equal(failures, []);
@@ -66,9 +73,25 @@ jobs('a text without an embedding fails by itself', async () => {
   );
   const dimensions = vectors.length / 3;
   assert.ok(vectors.subarray(dimensions, 2 * dimensions).every((value) => value === 0));
-  const { vector } = await pool.submit({ kind: 'text', text: 'a cat' }, 'bulk', true).result;
-  sameBits(vectors.subarray(2 * dimensions), vector);
-  await refused(pool.submit({ kind: 'text', text: '' }, 'bulk', true).result, 'TEXT_NOT_UNDERSTOOD');
+  sameBits(vectors.subarray(2 * dimensions), await embedOne(pool, 'a cat'));
+  const nothing = await pool.submit({ kind: 'texts', texts: [''] }, 'bulk', true).result;
+  assert.is(nothing.failures[0]?.code, 'TEXT_NOT_UNDERSTOOD');
+  await pool.close();
+});
+
+jobs('a text that overflows the stack of the tokenizer spares its neighbours and the worker', async () => {
+  const pool = await start(textFiles('tiny-siglip'));
+  const long = 'x'.repeat(500_000);
+  const { vectors, failures } = await pool.submit({ kind: 'texts', texts: [long, 'a cat'] }, 'bulk', true)
+    .result;
+  assert.equal(
+    failures.map(({ index, code }) => [index, code]),
+    [[0, 'INVALID_ARGUMENT']],
+  );
+  sameBits(vectors.subarray(vectors.length / 2), await embedOne(pool, 'a cat'));
+  const none = await pool.submit({ kind: 'texts', texts: [long] }, 'bulk', true).result;
+  assert.equal([none.vectors.length, none.failures.length], [0, 1]);
+  assert.is(pool.stats().failures, 0);
   await pool.close();
 });
 

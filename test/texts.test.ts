@@ -102,6 +102,16 @@ texts('the first text that fails ends the call; what it did not need is not comp
   assert.ok(vision.stats().textsEmbedded < 100, `${vision.stats().textsEmbedded} texts were embedded`);
 });
 
+texts('a text that is too long is refused before any work', async () => {
+  const vision = await create();
+  const long = 'x'.repeat(10_001);
+  await refused(vision.embedText(long), 'INVALID_ARGUMENT', /10000 characters.*10001/);
+  await refused(vision.embedTexts(['fine', long]), 'INVALID_ARGUMENT', /texts\[1\]/);
+  await refused(vision.classify(noise(1), [long]), 'INVALID_ARGUMENT', /labels\[0\]/);
+  assert.is(vision.stats().textsEmbedded, 0);
+  await vision.close();
+});
+
 texts('the caller’s arrays may change meanwhile', async () => {
   const vision = await create();
   const given = ['one', 'two'];

@@ -2,14 +2,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { VisionError } from '../dist/esm/errors.js';
 import { pullModel } from '../dist/esm/models/catalog.js';
 import { readManifest } from '../dist/esm/models/manifest.js';
+import { readReferenceFile } from '../dist/esm/models/reference.js';
 import { verifyModel } from '../dist/esm/verify-model.js';
 import { refused } from './helpers/assertions.js';
 import { fixture, fixtureJson } from './helpers/fixtures.js';
-import { HubServer, type ServedFile } from './helpers/hub-server.js';
+import { HubServer, gitBlob, sha256, type ServedFile } from './helpers/hub-server.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-verify-'));
 const MODEL = fixture('tiny-siglip2');
@@ -103,7 +106,16 @@ verifying('a file that was damaged in the cache', async () => {
   server.commit('org/m', Object.fromEntries(files));
   const options = { cacheDir: join(folder, 'cache'), text: false };
   const { ok, checks } = await verifyModel('org/m', options);
-  assert.ok(ok && checks.length === paths.length);
+  assert.ok(ok, JSON.stringify(checks));
+  // Expected is what the hub calls the content, not what was read from the file a moment before.
+  assert.equal(
+    checks.map(({ name, expected }) => [name, expected]),
+    [
+      ['SHA-256 of onnx/vision_model.onnx', sha256(files[2]![1].content)],
+      ['git SHA-1 of preprocessor_config.json', gitBlob(files[1]![1].content)],
+      ['git SHA-1 of config.json', gitBlob(files[0]![1].content)],
+    ],
+  );
   const path = (await pullModel('org/m', options)).files[0]!.path;
   const damaged = readFileSync(path);
   damaged[1000] = damaged[1000]! ^ 1;
@@ -118,6 +130,54 @@ verifying('a reference that is not there or no JSON, an unknown option', async (
   writeFileSync(join(folder, 'bad.json'), '{');
   await refused(verifyModel(MODEL, { reference: join(folder, 'bad.json') }), 'MODEL_INVALID');
   await refused(verifyModel(MODEL, { workers: 1 } as object), 'INVALID_OPTION');
+});
+
+verifying('a reference that is not what it should be: INVALID_ARGUMENT that names the key', async () => {
+  const path = join(folder, 'wrong.json');
+  const token = { text: 'a cat', ids: [1, 2] };
+  const logit = { image: 'x.png', texts: ['a'], values: [1], tolerance: 0.1 };
+  const wrong: [unknown, RegExp][] = [
+    [null, /the content of .*wrong\.json/],
+    [[], /the content/],
+    [{}, /"tokens" or "logits"/],
+    [{ token: [token] }, /"tokens" or "logits"/],
+    [{ tokens: {} }, /an array for tokens of/],
+    [{ tokens: [null] }, /tokens\[0\]/],
+    [{ tokens: [token, { text: 'a' }] }, /tokens\[1\]\.ids/],
+    [{ tokens: [{ ...token, text: 7 }] }, /tokens\[0\]\.text/],
+    [{ tokens: [{ ...token, ids: [1, 1.5] }] }, /tokens\[0\]\.ids\[1\]/],
+    [{ tokens: [{ ...token, ids: [-1] }] }, /tokens\[0\]\.ids\[0\]/],
+    [{ tokens: [token], logits: [{ ...logit, image: '' }] }, /logits\[0\]\.image/],
+    [{ logits: [{ ...logit, texts: 'a' }] }, /logits\[0\]\.texts/],
+    [{ logits: [{ ...logit, texts: ['a', 'b'] }] }, /each of the 2 texts for logits\[0\]\.values/],
+    [{ logits: [{ ...logit, values: ['1'] }] }, /logits\[0\]\.values\[0\]/],
+    [{ logits: [{ ...logit, tolerance: undefined }] }, /logits\[0\]\.tolerance/],
+    [{ logits: [{ ...logit, tolerance: -1 }] }, /logits\[0\]\.tolerance/],
+  ];
+  for (const [content, message] of wrong) {
+    writeFileSync(path, JSON.stringify(content));
+    // Nothing is fetched for a reference that is of no use.
+    await refused(verifyModel('org/nobody', { reference: path }), 'INVALID_ARGUMENT', message);
+  }
+});
+
+verifying('any JSON at all as a reference: values or INVALID_ARGUMENT', async () => {
+  const path = join(folder, 'any.json');
+  const list = fc.array(
+    fc.oneof(
+      fc.jsonValue(),
+      fc.dictionary(fc.constantFrom('text', 'ids', 'image', 'texts', 'values', 'tolerance'), fc.jsonValue()),
+    ),
+  );
+  const any = fc.oneof(fc.jsonValue(), fc.record({ tokens: list, logits: list }));
+  await fc.assert(
+    fc.asyncProperty(any, async (content) => {
+      writeFileSync(path, JSON.stringify(content));
+      await readReferenceFile(path).catch((error: unknown) => {
+        assert.ok(error instanceof VisionError && error.code === 'INVALID_ARGUMENT', String(error));
+      });
+    }),
+  );
 });
 
 verifying('the manifest: what is said of each model is complete and in range', async () => {

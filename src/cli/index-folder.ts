@@ -18,6 +18,8 @@ export interface FileMetadata {
 type ModelChoice = Pick<ModelFlags, 'model' | 'revision' | 'dtype'>;
 
 const MODEL_FILE = 'model.json';
+// The revision of a model that comes from elsewhere is another word, and cannot be asked for.
+const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
  * Opens the index in a folder, or begins one.
@@ -53,17 +55,23 @@ export async function withModelOf<F extends ModelFlags>(flags: F, folder: string
 }
 
 /**
- * Remembers the model that an index is built with.
+ * Remembers the model that an index is built with: of a hub model the commit, since its branch may move on.
  * @param folder - of the index; made if missing
  * @param flags - that chose the model
+ * @param vision - the model
  * @throws `INDEX_WRITE_FAILED`
  */
-export async function rememberModel(folder: string, flags: ModelFlags): Promise<void> {
-  const { model, revision, dtype } = flags;
+export async function rememberModel(
+  folder: string,
+  flags: ModelFlags,
+  vision: SemanticVision,
+): Promise<void> {
+  const { model, dtype } = flags;
+  const { revision } = vision.model;
   const isFolder = model !== undefined && (await stat(model).catch(() => undefined))?.isDirectory() === true;
   const choice: ModelChoice = {
     ...(model === undefined ? {} : { model: isFolder ? resolve(model) : model }),
-    ...(revision === undefined ? {} : { revision }),
+    ...(COMMIT.test(revision) ? { revision } : {}),
     ...(dtype === undefined ? {} : { dtype }),
   };
   const path = join(folder, MODEL_FILE);

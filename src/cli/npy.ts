@@ -1,5 +1,5 @@
 // Writes a matrix of vectors row by row as a NumPy .npy file, version 1.0: float32, C order.
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { access, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { messageOf } from '../errors.js';
 import { CommandError } from './failure.js';
@@ -26,23 +26,27 @@ export function npyHeader(rows: number, dimensions: number): Buffer {
   return header;
 }
 
+/** Where a matrix is. */
+export interface NpyFiles {
+  /** Of the matrix. */
+  path: string;
+  /** Of what belongs to the rows. */
+  idsPath: string;
+}
+
 /**
  * A .npy file that grows by rows, and beside it `NAME.ids.jsonl`: one JSON value per row, in the same order. Both are
  * written beside their places and renamed into them by {@link NpyWriter.finish}.
  */
 export class NpyWriter {
-  /** Of the matrix. */
-  readonly path: string;
-  /** Of what belongs to the rows. */
-  readonly idsPath: string;
+  readonly #path: string;
   readonly #dimensions: number;
   readonly #matrix: FileHandle;
   readonly #ids: FileHandle;
   #rows = 0;
 
   private constructor(path: string, dimensions: number, matrix: FileHandle, ids: FileHandle) {
-    this.path = path;
-    this.idsPath = idsPathOf(path);
+    this.#path = path;
     this.#dimensions = dimensions;
     this.#matrix = matrix;
     this.#ids = ids;
@@ -81,7 +85,7 @@ export class NpyWriter {
    * @throws `OUTPUT_FAILED`
    */
   async append(vector: Float32Array, about: unknown): Promise<void> {
-    await attempt(this.path, async () => {
+    await attempt(this.#path, async () => {
       await this.#matrix.appendFile(Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength));
       await this.#ids.appendFile(`${JSON.stringify(about)}\n`);
     });
@@ -89,25 +93,42 @@ export class NpyWriter {
   }
 
   /**
-   * Writes the number of rows and puts both files into their places.
+   * Writes the number of rows and puts both files into their places, unless that would cost more than it gives: what is
+   * there already is not replaced by a matrix without rows, and by a partial one neither, which goes to
+   * `NAME.partial.npy` then.
+   * @param extent - whether all rows are there that were to come
+   * @returns where both are; undefined where nothing was kept
    * @throws `OUTPUT_FAILED`
    */
-  async finish(): Promise<void> {
-    await attempt(this.path, async () => {
+  async finish(extent: 'whole' | 'partial'): Promise<NpyFiles | undefined> {
+    const taken = await access(this.#path).then(
+      () => true,
+      () => false,
+    );
+    if (taken && this.#rows === 0) {
+      await this.discard();
+      return undefined;
+    }
+    const path = taken && extent === 'partial' ? this.#path.replace(/\.npy$/i, '.partial$&') : this.#path;
+    const places = { path, idsPath: idsPathOf(path) };
+    await attempt(path, async () => {
       await this.#matrix.write(npyHeader(this.#rows, this.#dimensions), 0, HEADER_BYTES, 0);
       for (const file of [this.#matrix, this.#ids]) {
         await file.sync();
         await file.close();
       }
       // The matrix last: where it is, its ids are.
-      for (const path of [this.idsPath, this.path]) await rename(temporary(path), path);
+      await rename(temporary(idsPathOf(this.#path)), places.idsPath);
+      await rename(temporary(this.#path), path);
     });
+    return places;
   }
 
   /** Leaves nothing behind; never rejects. */
   async discard(): Promise<void> {
     await Promise.allSettled([this.#matrix.close(), this.#ids.close()]);
-    await Promise.allSettled([this.path, this.idsPath].map((path) => rm(temporary(path), { force: true })));
+    const paths = [this.#path, idsPathOf(this.#path)];
+    await Promise.allSettled(paths.map((path) => rm(temporary(path), { force: true })));
   }
 }
 

@@ -1,4 +1,5 @@
 // A text tower at work: tokenizer and session together, and which texts share a run.
+import { VisionError } from '../errors.js';
 import { TEXT_BATCH, type PreparedGraph, type TextTower } from '../pool/protocol.js';
 import { openTower } from './open-tower.js';
 import { tokenTensor, type TowerSession } from './session.js';
@@ -32,10 +33,19 @@ export class TextEmbedder {
     options: Record<string, unknown>,
     prepared?: PreparedGraph,
   ): Promise<TextEmbedder> {
-    const [{ session, shared }, encoder] = await Promise.all([
-      openTower(tower.model, prepared, 'input_ids', options),
-      TextEncoder.open(tower),
-    ]);
+    // A session is opened in a thread of its own, so building the tokenizer meanwhile costs no time.
+    const opening = openTower(tower.model, prepared, 'input_ids', options);
+    let encoder: TextEncoder;
+    try {
+      encoder = new TextEncoder(tower);
+    } catch (error) {
+      await opening.then(
+        (unused) => unused.session.release(),
+        () => undefined,
+      );
+      throw error;
+    }
+    const { session, shared } = await opening;
     // Texts that are not filled up have different lengths and fit into no common tensor.
     const mayBatch = tower.batch && tower.padId !== undefined && session.freeBatch;
     return new TextEmbedder(session, shared, encoder, mayBatch);
@@ -44,11 +54,33 @@ export class TextEmbedder {
   /**
    * Embeds texts: {@link TEXT_BATCH} in a run where that is allowed, what is left over one by one.
    * @param texts - any number
-   * @returns one vector a text, not normalised
+   * @returns one vector a text, not normalised; or why that text has none, which does not harm the others
    * @throws `MODEL_INVALID` when a run fails
    */
-  async embed(texts: readonly string[]): Promise<Float32Array[]> {
-    const rows = texts.map((text) => this.#encoder.encode(text));
+  async embed(texts: readonly string[]): Promise<(Float32Array | VisionError)[]> {
+    const encoded = texts.map((text) => this.#encode(text));
+    const vectors = await this.#embedRows(
+      encoded.filter((row): row is number[] => !(row instanceof VisionError)),
+    );
+    let next = 0;
+    return encoded.map((row) => (row instanceof VisionError ? row : (vectors[next++] as Float32Array)));
+  }
+
+  /** Frees the session. */
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  #encode(text: string): number[] | VisionError {
+    try {
+      return this.#encoder.encode(text);
+    } catch (error) {
+      if (error instanceof VisionError) return error;
+      throw error;
+    }
+  }
+
+  async #embedRows(rows: readonly number[][]): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
     while (vectors.length < rows.length) {
       const next = rows.slice(vectors.length, vectors.length + TEXT_BATCH);
@@ -56,11 +88,6 @@ export class TextEmbedder {
       vectors.push(...(together ?? (await this.#session.run(tokenTensor(next.slice(0, 1))))));
     }
     return vectors;
-  }
-
-  /** Frees the session. */
-  async release(): Promise<void> {
-    await this.#session.release();
   }
 
   // ONNX Runtime may choose other kernels for more rows, and nothing promises that they round alike; on the machines

@@ -1,6 +1,6 @@
 // What a model's own files say about its texts: which family's rules, how long, filled up with what.
-import { readFile } from 'node:fs/promises';
-import { VisionError, messageOf } from '../errors.js';
+import { VisionError } from '../errors.js';
+import { readJson } from '../models/read-json.js';
 import type { TextFiles, TextTower } from '../pool/protocol.js';
 
 /** The part of a {@link TextTower} that configuration files determine. */
@@ -16,15 +16,16 @@ const KNOWN_FAMILIES = ['siglip', 'siglip2', 'embedded-dual-encoder'];
  * Reads the files of a text tower.
  * @param files - their paths
  * @returns the tower
- * @throws `TEXT_UNSUPPORTED` for a family that is not known here, `MODEL_INVALID` for files that are no JSON
+ * @throws `TEXT_UNSUPPORTED` for a family that is not known here, `MODEL_NOT_FOUND` and `MODEL_INVALID` for files that
+ * cannot be read or are no JSON
  */
 export async function readTextTower(files: TextFiles): Promise<TextTower> {
-  const { config: configPath, ...paths } = files;
+  const { config: configPath, tokenizerConfig: tokenizerConfigPath, ...rest } = files;
   const [config, tokenizerConfig, tokenizer] = await Promise.all(
-    [configPath, files.tokenizerConfig, files.tokenizer].map(readJson),
+    [configPath, tokenizerConfigPath, files.tokenizer].map(readJson),
   );
   const settings = textSettings(config, tokenizerConfig, tokenizer);
-  if (settings !== undefined) return { ...paths, ...settings };
+  if (settings !== undefined) return { ...rest, ...settings, parsed: { tokenizer, tokenizerConfig } };
   throw new VisionError(
     'TEXT_UNSUPPORTED',
     `The texts of this model belong to a family that is not known here (${configPath}, ${files.tokenizer}): it embeds ` +
@@ -39,14 +40,6 @@ export async function readTextTower(files: TextFiles): Promise<TextTower> {
  */
 export function isKnownFamily(config: unknown): boolean {
   return KNOWN_FAMILIES.includes(String(object(config).model_type));
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (cause) {
-    throw new VisionError('MODEL_INVALID', `Cannot read ${path} as JSON: ${messageOf(cause)}`, { cause });
-  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
-import { VisionError, type VisionErrorCode } from '../errors.js';
+import { throwIfAborted } from '../abort.js';
+import { VisionError, messageOf, type VisionErrorCode } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -13,7 +14,7 @@ import { loadModel } from './load-model.js';
 import { choosePrecision } from './optimized/choose-precision.js';
 import { readLogits } from './logits.js';
 import { readManifest, type HubModel, type Logits, type ManifestModel } from './manifest.js';
-import { resolveFetchOptions, type FetchOptions } from './model-options.js';
+import { resolveFetchOptions, type FetchOptions, type ModelRequest } from './model-options.js';
 
 /** A model that the manifest knows. */
 export interface ModelListing {
@@ -48,6 +49,8 @@ export interface PulledModel {
   files: PulledFile[];
   /** The numbers that `classify` needs; null where nobody says them. */
   logits: Logits | null;
+  /** Why there are none; null where there are. */
+  logitsProblem: string | null;
 }
 
 /** What is known of a model whose files are on this machine. */
@@ -88,8 +91,7 @@ export async function pullModel(model: string, options: FetchOptions = {}): Prom
   const hasher = new Hasher();
   try {
     const { found } = await loadModel(request, hasher);
-    const logits = await logitsIfAny(found, request);
-    return { ...(await describe(found)), logits };
+    return { ...(await describe(found)), ...(await logitsOf(found, request)) };
   } finally {
     await hasher.close();
   }
@@ -114,7 +116,7 @@ export async function modelInfo(
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
-      logits: await logitsIfAny(found, request),
+      ...(await logitsOf(found, request)),
       listing: found.entry === undefined ? null : await listingOf(found.entry, cacheDirectory),
       fingerprint,
       preprocessing: preprocess,
@@ -125,13 +127,17 @@ export async function modelInfo(
   }
 }
 
-// Without them the model is of use for all but classify, which says then why. Offline, they may be all that is missing.
-async function logitsIfAny(found: FoundModel, options: FetchOptions): Promise<Logits | null> {
+// Without them the model is of use for all but classify. Offline, they may be all that is missing.
+async function logitsOf(
+  found: FoundModel,
+  request: ModelRequest,
+): Promise<Pick<PulledModel, 'logits' | 'logitsProblem'>> {
   try {
-    return await readLogits(found, options);
+    return { logits: await readLogits(found, request), logitsProblem: null };
   } catch (error) {
-    if (error instanceof VisionError && NO_LOGITS.includes(error.code)) return null;
-    throw error;
+    throwIfAborted(request.signal);
+    if (!(error instanceof VisionError) || !NO_LOGITS.includes(error.code)) throw error;
+    return { logits: null, logitsProblem: messageOf(error) };
   }
 }
 
@@ -179,7 +185,7 @@ async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string
   return FILE_DTYPES.filter((_, i) => there[i] !== undefined);
 }
 
-async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits'>> {
+async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits' | 'logitsProblem'>> {
   const { id, revision, dtype, vision, text, preprocessor, config } = found;
   const files: ModelFile[] = [
     vision,

@@ -35,6 +35,21 @@ export function fileDtype(dtype: Dtype | undefined): FileDtype | undefined {
   return dtype === 'int8' || dtype === 'auto' ? 'fp32' : dtype;
 }
 
+// What is not reduced to integers, whose scales are those of a whole batch.
+const FLOATS: readonly string[] = ['fp32', 'fp16'] satisfies Dtype[];
+const QUANTISED_SUFFIXES = FILE_DTYPES.filter((dtype) => !FLOATS.includes(dtype)).map((dtype) => DTYPE_SUFFIXES[dtype]);
+
+/**
+ * Whether a graph's weights are quantised, as far as names tell: one that the caller names has the dtype `fp32` unless
+ * the caller says another.
+ * @param dtype - the model's precision
+ * @param file - name of the graph's file
+ * @returns whether its results may depend on what else is in the batch
+ */
+export function isQuantised(dtype: string, file: string): boolean {
+  return !FLOATS.includes(dtype) || QUANTISED_SUFFIXES.some((suffix) => file.toLowerCase().includes(suffix));
+}
+
 /**
  * Name of a graph in a precision.
  * @param stem - such as `vision_model`

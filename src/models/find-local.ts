@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { VisionError } from '../errors.js';
 import type { Hasher } from '../pool/hasher.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
-import type { FoundModel, GraphFile, ModelFile, TextFiles } from './found.js';
+import type { FoundModel, GraphFile, ModelFile, TextTowerFiles } from './found.js';
 import { modelsDirectory, type BundledModel, type ManifestFile } from './manifest.js';
 import type { FileRequest } from './model-options.js';
 import type { ModelFiles, ModelSource } from './source.js';
@@ -104,7 +104,7 @@ export async function findInFolder(
   };
 }
 
-async function findText(directory: string, dtype: FileDtype): Promise<TextFiles | undefined> {
+async function findText(directory: string, dtype: FileDtype): Promise<TextTowerFiles | undefined> {
   const graph = await findGraph(directory, graphFile('text_model', dtype));
   const [tokenizer, tokenizerConfig] = await Promise.all(TEXT_CONFIGS.map((name) => findFile(directory, name)));
   if (graph === undefined || tokenizer === undefined || tokenizerConfig === undefined) return undefined;
@@ -141,7 +141,7 @@ export async function findFiles(files: ModelFiles, request: FileRequest): Promis
     return found;
   };
   const { textModel, tokenizer, tokenizerConfig, config } = files;
-  let text: TextFiles | undefined;
+  let text: TextTowerFiles | undefined;
   if (request.text && textModel !== undefined) {
     if (tokenizer === undefined || tokenizerConfig === undefined || config === undefined) {
       throw new VisionError(

@@ -25,7 +25,7 @@ export interface FoundModel {
   vision: GraphFile;
   preprocessor: ModelFile;
   config: ModelFile | undefined;
-  text: TextFiles | undefined;
+  text: TextTowerFiles | undefined;
   /** Both towers in one graph, which holds the scale and the bias of the logits. */
   combined: ModelFile | undefined;
   /** As the caller gave them. */
@@ -33,7 +33,7 @@ export interface FoundModel {
 }
 
 /** The files of a text tower. */
-export interface TextFiles {
+export interface TextTowerFiles {
   graph: GraphFile;
   tokenizer: ModelFile;
   tokenizerConfig: ModelFile;

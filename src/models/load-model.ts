@@ -4,6 +4,7 @@ import { parsePreprocessConfig } from '../image/preprocess-config.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import type { Hasher } from '../pool/hasher.js';
 import type { TextFiles } from '../pool/protocol.js';
+import { isQuantised } from './dtype.js';
 import { findBundled, findFiles, findInFolder } from './find-local.js';
 import { findOnHub } from './find-on-hub.js';
 import { modelFingerprint } from './fingerprint.js';
@@ -24,9 +25,6 @@ export interface LoadedModel {
   preprocess: Preprocessing;
   fingerprint: string;
 }
-
-// Their results depend on what else is in the batch: one scale of the activations for all.
-const QUANTISED = /^(hub-)?(q|int|uint|bnb)/;
 
 /**
  * Finds, fetches, verifies and reads a model.
@@ -75,7 +73,8 @@ function textFiles({ text, config, dtype }: FoundModel): TextFiles | undefined {
     config: config.path,
     tokenizer: text.tokenizer.path,
     tokenizerConfig: text.tokenizerConfig.path,
-    batch: !QUANTISED.test(dtype),
+    // The results of quantised weights depend on what else is in the batch: one scale of the activations for all.
+    batch: !isQuantised(dtype, text.graph.name),
   };
 }
 

@@ -14,15 +14,17 @@ const IDLE_MS = 10_000;
 export class Hasher {
   readonly #running = new Set<Promise<HashReply>>();
   #piscina: Piscina<HashJob, HashReply> | undefined;
+  #closed = false;
 
   /**
    * SHA-256 of a prefix followed by bytes.
    * @param bytes - a whole buffer; it may be moved away, to be used on as what is returned
    * @param prefix - text that goes before them
    * @returns lower-case hex, and the bytes
-   * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly
+   * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly, `CLOSED`
    */
   async bytes(bytes: OwnBytes, prefix = ''): Promise<{ sha256: string; bytes: OwnBytes }> {
+    this.#checkOpen();
     if (bytes.length <= INLINE_BYTES) {
       return { sha256: createHash('sha256').update(prefix).update(bytes).digest('hex'), bytes };
     }
@@ -37,17 +39,23 @@ export class Hasher {
    * @param path - the file
    * @param gitBlob - whether the reply shall hold the SHA-1 by which git names this content as well
    * @returns the reply; a file that cannot be read is a reply too
-   * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly
+   * @throws `WORKER_FAILED` when the hashing thread ends unexpectedly, `CLOSED`
    */
   async file(path: string, gitBlob = false): Promise<HashReply> {
+    this.#checkOpen();
     return this.#run({ path, gitBlob });
   }
 
-  /** Lets the hashes under way finish, then ends the thread. */
+  /** Lets the hashes under way finish, then ends the thread. What comes later is refused: nothing would end its thread. */
   async close(): Promise<void> {
+    this.#closed = true;
     // piscina takes the late answer of a thread that it has dropped for an error.
     await Promise.allSettled(this.#running);
     await this.#piscina?.destroy();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new VisionError('CLOSED', 'The hasher is closed: its owner has ended.');
   }
 
   async #run(job: HashJob, transferList: ArrayBuffer[] = []): Promise<HashReply> {

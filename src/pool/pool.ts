@@ -15,7 +15,6 @@ import type {
   PixelsJob,
   ReplyTo,
   Task,
-  TextJob,
   TextsJob,
   WarmJob,
   WorkerConfig,
@@ -24,7 +23,7 @@ import { LaneQueue } from './queue.js';
 import { disableTelemetry } from './telemetry.js';
 
 /** A job that waits or runs. */
-type EmbedJob = ImageJob | PixelsJob | TextJob | TextsJob;
+type EmbedJob = ImageJob | PixelsJob | TextsJob;
 
 /** What a job that did not fail answers. */
 type Success<J extends Job> = Exclude<ReplyTo<J>, Failure>;

@@ -54,7 +54,9 @@ export interface TextFiles {
 }
 
 /** A text tower with what its files say; only workers read them, since a tokenizer may have 30 MB. */
-export interface TextTower extends Omit<TextFiles, 'config'> {
+export interface TextTower extends Omit<TextFiles, 'config' | 'tokenizerConfig'> {
+  /** Parsed `tokenizer.json` and `tokenizer_config.json`. */
+  parsed: { tokenizer: unknown; tokenizerConfig: unknown };
   /** Most tokens. */
   maxLength: number;
   /** What is done to a text before its tokenizer, see {@link canonicalize}. */
@@ -79,14 +81,6 @@ export interface PixelsJob {
   channels: 3 | 4;
 }
 
-/** One text. */
-export interface TextJob {
-  kind: 'text';
-  text: string;
-  /** Prepared form of the tower, if there is one; the first job's is the one that is opened. */
-  prepared?: PreparedGraph | undefined;
-}
-
 /** Several texts, one after the other or {@link TEXT_BATCH} in a run; one that fails does not harm the others. */
 export interface TextsJob {
   kind: 'texts';
@@ -106,7 +100,7 @@ export interface DisposeJob {
 }
 
 /** Everything that can be asked of a worker. */
-export type Job = ImageJob | PixelsJob | TextJob | TextsJob | WarmJob | DisposeJob;
+export type Job = ImageJob | PixelsJob | TextsJob | WarmJob | DisposeJob;
 
 /** What a worker is handed. */
 export interface Task {

@@ -19,7 +19,6 @@ import type {
   PixelsJob,
   PreparedGraph,
   Task,
-  TextJob,
   TextsEmbedded,
   TextsJob,
   WorkerConfig,
@@ -100,21 +99,17 @@ function nativeBytes(job: ImageJob | PixelsJob): number {
   return job.kind === 'image' ? job.bytes.length + 8 * job.header.width * job.header.height : job.data.length;
 }
 
-async function embedText(job: TextJob): Promise<Embedded> {
-  const { text, prepared } = job;
-  const { vectors, failures, shared } = await embedTexts({ kind: 'texts', texts: [text], prepared });
-  const [failure] = failures;
-  if (failure !== undefined) throw new VisionError(failure.code, failure.message);
-  return { ok: true, vector: vectors, shared };
-}
-
 async function embedTexts({ texts, prepared }: TextsJob): Promise<TextsEmbedded> {
   const embedder = await openText(prepared);
   const outputs = await embedder.embed(texts);
-  const dimensions = outputs[0]?.length ?? 0;
+  const dimensions = outputs.find((output) => output instanceof Float32Array)?.length ?? 0;
   const vectors = new Float32Array(outputs.length * dimensions);
   const failures: TextsEmbedded['failures'] = [];
   outputs.forEach((output, index) => {
+    if (!(output instanceof Float32Array)) {
+      failures.push({ ok: false, index, code: output.code, message: output.message });
+      return;
+    }
     const vector = l2Normalize(output);
     if (vector !== undefined) vectors.set(vector, index * dimensions);
     else failures.push({ ok: false, index, code: 'TEXT_NOT_UNDERSTOOD', message: NO_WORD_KNOWN });
@@ -135,8 +130,6 @@ function answer(job: Job): Promise<Embedded | TextsEmbedded | Done> {
     case 'image':
     case 'pixels':
       return embedImage(job);
-    case 'text':
-      return embedText(job);
     case 'texts':
       return embedTexts(job);
     case 'dispose':

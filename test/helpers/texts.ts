@@ -50,7 +50,10 @@ export function textTower(model: TinyModel): TextTower {
   return {
     model: fixture(`${model}/onnx/text_model.onnx`),
     tokenizer: fixture(`${model}/tokenizer.json`),
-    tokenizerConfig: fixture(`${model}/tokenizer_config.json`),
+    parsed: {
+      tokenizer: fixtureJson(`${model}/tokenizer.json`),
+      tokenizerConfig: fixtureJson(`${model}/tokenizer_config.json`),
+    },
     maxLength: 16,
     ...RULES[model],
     batch: true,

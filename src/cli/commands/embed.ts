@@ -5,7 +5,7 @@ import type { Context } from '../context.js';
 import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { countAhead, listFiles } from '../inputs.js';
-import { NpyWriter } from '../npy.js';
+import { NpyWriter, type NpyFiles } from '../npy.js';
 import { embedFiles, openVision } from '../vision.js';
 
 /** Options of the command. */
@@ -46,9 +46,13 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
   const files = listFiles(paths, { ...list, onUnreadable: fail });
   // Lines that scroll by on the terminal are progress enough.
   const bar = output.progress('Embedding', 'images', flags.output !== undefined || !output.stdoutIsTerminal);
+  const ended = new AbortController();
   const ahead =
     bar.enabled && lists === 0
-      ? countAhead(listFiles(paths, { ...list, onUnreadable: () => undefined }), signal)
+      ? countAhead(
+          listFiles(paths, { ...list, onUnreadable: () => undefined }),
+          AbortSignal.any([signal, ended.signal]),
+        )
       : {};
 
   const run = async (sink: Sink) => {
@@ -66,6 +70,7 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
     if (flags.output === undefined) await run(lines(context));
     else await intoMatrix(flags.output, vision.model.dimensions, context, run);
   } finally {
+    ended.abort();
     bar.clear();
   }
   return counts.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
@@ -89,27 +94,38 @@ async function intoMatrix(
   const writer = await NpyWriter.create(path, dimensions);
   const put: Sink['put'] = (id, { vector, imageHash, model }) =>
     writer.append(vector, { id, imageHash, model });
-  let stopped: unknown;
+  let stopped: { cause: unknown } | undefined;
+  let written: NpyFiles | undefined;
   try {
-    await run({ put }).catch((error: unknown) => {
+    await run({ put }).catch((cause: unknown) => {
       // Stopping keeps what is done; anything else would leave a matrix that nobody can tell from a whole one.
-      if (!signal.aborted) throw error;
-      stopped = error;
+      if (!signal.aborted) throw cause;
+      stopped = { cause };
     });
-    await writer.finish();
+    written = await writer.finish(stopped === undefined ? 'whole' : 'partial');
   } catch (error) {
     await writer.discard();
     throw error;
   }
-  const { rows, idsPath } = writer;
+  const { rows } = writer;
   if (stopped !== undefined) {
-    throw new CommandError('INTERRUPTED', `${path} holds the ${rows} images that were finished.`, {
-      cause: stopped,
-    });
+    const kept =
+      written === undefined
+        ? 'No image was finished.'
+        : `${written.path} holds the ${rows} images that were finished.`;
+    throw new CommandError(
+      'INTERRUPTED',
+      written?.path === path ? kept : `${kept} ${path} is as it was.`,
+      stopped,
+    );
   }
+  if (written === undefined) output.note(`No image was embedded: ${path} is as it was.`);
   await output.result(
-    { output: path, ids: idsPath, rows, dimensions },
-    () => `${path}: ${rows} x ${dimensions} float32, ids in ${idsPath}`,
+    { output: written?.path ?? null, ids: written?.idsPath ?? null, rows, dimensions },
+    () =>
+      written === undefined
+        ? ''
+        : `${written.path}: ${rows} x ${dimensions} float32, ids in ${written.idsPath}`,
   );
 }
 

@@ -32,12 +32,12 @@ export async function indexSearch(
   const { output, signal } = context;
   const { index: folder, k } = flags;
   const kind = await kindOf(query, flags);
+  // Before the model, which may have to be downloaded. The search itself refuses the vectors of another model.
+  await using index = await VectorIndex.open(folder);
   await using vision = await openVision(await withModelOf(flags, folder), context, { text: kind === 'text' });
-  const [embedding, opened] = await Promise.all([
-    kind === 'image' ? vision.embedImage(query, { signal }) : vision.embedText(query, { signal }),
-    VectorIndex.open(folder, { model: vision.model.fingerprint }),
-  ]);
-  await using index = opened;
+  const embedding = await (kind === 'image'
+    ? vision.embedImage(query, { signal })
+    : vision.embedText(query, { signal }));
   const results = index.search(embedding, { k });
   await output.result({ query: { [kind]: query }, index: folder, model: vision.model.id, results }, () =>
     table(results.map(({ id, similarity }) => [similarity.toFixed(4), id])),

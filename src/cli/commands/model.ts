@@ -58,6 +58,8 @@ export async function modelPull(id: string, flags: SourceFlags, context: Context
   const size = pulled.files.reduce((sum, file) => sum + file.size, 0);
   const { id: name, revision, dtype } = pulled;
   context.output.note(`${name} at ${revision}, ${dtype}: ${pulled.files.length} files, ${bytes(size)}`);
+  if (pulled.logitsProblem !== null)
+    context.output.note(`classify will not work with it: ${pulled.logitsProblem}`);
   // The folder alone, as scripts want it.
   await context.output.result(pulled, () => folderOf(pulled.files));
   return EXIT.ok;
