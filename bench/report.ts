@@ -91,6 +91,7 @@ const judged = (row: Row) => row[row.judgedBy ?? 'value'] ?? row.value;
 // How the row compares with the first subject of the trial, in the direction that matters to a user.
 function versus(row: Row, reference: Row | undefined): string {
   if (reference === undefined || reference === row) return '';
+  if (row.unit === 'MB') return `${(row.value / reference.value).toFixed(2)}x as much`;
   if (row.unit !== 'ms' && row.unit !== 'images/s') return '';
   if (Math.max(row.others, reference.others) > DISTURBED) return 'no ratio: disturbed';
   const [ours, theirs] = [judged(reference), judged(row)];

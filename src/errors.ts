@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   MODEL_NOT_FOUND: 'The model, or one of its files, is not where it was looked for.',
   MODEL_NOT_CACHED: 'The model is not in the cache, and downloading it was forbidden.',
   MODEL_INVALID: 'A model file is damaged or is not what its configuration says.',
+  ACCURACY_MISSED: 'The quantised model would be less accurate than the target asks for.',
   HUB_ACCESS_DENIED: 'The hub gives this model only to accounts with access: it is gated or private.',
   HUB_UNREACHABLE: 'The hub cannot be reached, or does not answer as a hub should.',
   DOWNLOAD_CORRUPT: 'A downloaded file has not the size or hash that the hub names, twice in a row.',

@@ -24,7 +24,16 @@ export {
 } from './models/catalog.js';
 export type { Dtype } from './models/dtype.js';
 export type { Logits, ReferenceValues } from './models/manifest.js';
-export type { FetchOptions } from './models/model-options.js';
+export type { FetchOptions, OptimizeOptions } from './models/model-options.js';
+export { optimizeModel, type ModelOptimization } from './models/optimized/optimize.js';
+export type {
+  OptimizationCost,
+  OptimizationReport,
+  OptimizedLayer,
+  OptimizeProgress,
+} from './models/optimized/report.js';
+export type { Accuracy, AccuracyTarget } from './optimize/evaluate.js';
+export type { PassReport } from './optimize/passes/pass.js';
 export type { ModelFiles } from './models/source.js';
 export {
   verifyModel,

@@ -6,7 +6,9 @@ import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { cosine } from './inference/postprocess.js';
 import { loadInput } from './input.js';
-import { loadModel, type LoadedModel } from './models/load-model.js';
+import { loadModel } from './models/load-model.js';
+import { choosePrecision, type PreciseModel } from './models/optimized/choose-precision.js';
+import { SharedWeights } from './models/prepared/shared-weights.js';
 import { readLogits } from './models/logits.js';
 import type { Logits } from './models/manifest.js';
 import { resolveOptions, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
@@ -55,27 +57,36 @@ export class SemanticVision implements AsyncDisposable {
   readonly #options: ResolvedOptions;
   readonly #pool: WorkerPool;
   readonly #hasher: Hasher;
+  readonly #weights: SharedWeights;
   readonly #cache: VectorCache;
   readonly #texts: Texts;
   readonly #clock = new StageClock();
   readonly #requests = new Set<Promise<unknown>>();
-  readonly #loaded: LoadedModel;
+  readonly #loaded: PreciseModel;
   #logits: Promise<Logits> | undefined;
   #closed: Promise<void> | undefined;
   #imagesEmbedded = 0;
   #failed = 0;
 
-  private constructor(options: ResolvedOptions, model: LoadedModel, pool: WorkerPool, hasher: Hasher) {
+  private constructor(
+    options: ResolvedOptions,
+    model: PreciseModel,
+    pool: WorkerPool,
+    hasher: Hasher,
+    weights: SharedWeights,
+  ) {
     this.#options = options;
     this.#pool = pool;
     this.#hasher = hasher;
+    this.#weights = weights;
     this.#cache = new VectorCache(options.cacheMaxBytes);
-    this.#texts = new Texts(pool, this.#cache);
+    this.#texts = new Texts(pool, this.#cache, weights, options.workers);
     this.#loaded = model;
     this.model = Object.freeze({
       id: model.found.id,
       revision: model.found.revision,
       dtype: model.found.dtype,
+      dtypeReason: model.dtypeReason,
       dimensions: pool.dimensions,
       imageSize: model.preprocess.cropSize.width,
       fingerprint: model.fingerprint,
@@ -87,7 +98,8 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - all optional; without any, the bundled model is used and nothing is fetched
    * @returns a ready instance
    * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`, `ABORTED`; for
-   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`
+   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`; for `int8`
+   * `ACCURACY_MISSED`
    */
   static async create(options?: SemanticVisionOptions): Promise<SemanticVision> {
     const resolved = resolveOptions(options);
@@ -100,16 +112,21 @@ export class SemanticVision implements AsyncDisposable {
 
   static async #start(options: ResolvedOptions): Promise<SemanticVision> {
     const hasher = new Hasher();
+    let weights: SharedWeights | undefined;
     try {
-      const model = await loadModel(options, hasher);
+      const model = await choosePrecision(await loadModel(options, hasher), options, hasher);
       const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
+      const session = sessionOptions(options);
+      weights = new SharedWeights(model, session, hasher, options);
       const config = {
         visionModel: model.found.vision.path,
+        visionPrepared: await weights.prepare('image'),
         text: model.text,
         preprocess: model.preprocess,
-        sessionOptions: sessionOptions(options),
+        sessionOptions: session,
         decode: { autoOrient, limitInputPixels, decode },
       };
+      throwIfAborted(options.signal);
       const pool = await WorkerPool.start({ workers, maxQueue, config });
       if (model.dimensions !== undefined && model.dimensions !== pool.dimensions) {
         await pool.close();
@@ -119,8 +136,10 @@ export class SemanticVision implements AsyncDisposable {
             `${pool.dimensions}. Use the revision that the manifest pins.`,
         );
       }
-      return new SemanticVision(options, model, pool, hasher);
+      await weights.opened('image', pool.shared);
+      return new SemanticVision(options, model, pool, hasher, weights);
     } catch (error) {
+      await weights?.close();
       await hasher.close();
       throw error;
     }
@@ -202,8 +221,10 @@ export class SemanticVision implements AsyncDisposable {
   async embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<TextEmbedding[]> {
     return this.#track(async () => {
       requireStrings(texts, 'texts');
-      const results = await this.#texts.embed(texts, requestOf(options, 'interactive'));
-      return results.map((result, i) => ({ ...this.#embedding(result), text: texts[i] as string }));
+      // A copy: the caller may use the array for something else meanwhile.
+      const given = [...texts];
+      const results = await this.#texts.embed(given, requestOf(options, 'interactive'));
+      return results.map((result, i) => ({ ...this.#embedding(result), text: given[i] as string }));
     });
   }
 
@@ -214,23 +235,24 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - template, abort signal and priority
    * @returns all labels, best first
    * @throws as {@link SemanticVision.embedImage} and {@link SemanticVision.embedText} do; `ZERO_SHOT_UNSUPPORTED` when the
-   * model's scale and bias are not known
+   * model's scale and bias are not known; `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE` when they could not be
+   * asked for
    */
   async classify(
     image: ImageInput | Embedding,
     labels: readonly string[],
-    options: ClassifyOptions = {},
+    options?: ClassifyOptions,
   ): Promise<Classification[]> {
     return this.#track(async () => {
-      const { template, ...rest } = options;
-      const request = requestOf(rest, 'interactive');
-      const texts = labelTexts(labels, template);
+      const request = requestOf(options, 'interactive');
+      const texts = labelTexts(labels, options?.template);
+      const given = [...labels];
       const logits = await abortable(this.#readLogits(), request.signal);
       const [embedding, matrix] = await Promise.all([
         this.#toEmbedding(image, request),
         this.#texts.matrix(texts, request),
       ]);
-      return rankLabels(embedding.vector, [...labels], matrix, logits);
+      return rankLabels(embedding.vector, given, matrix, logits);
     });
   }
 
@@ -336,6 +358,7 @@ export class SemanticVision implements AsyncDisposable {
       textsEmbedded: this.#texts.embedded,
       failed: this.#failed,
       workerFailures: failures,
+      weights: this.#weights.stats(),
       cache: this.#cache.stats(),
       timings: this.#clock.timings(),
     };
@@ -363,6 +386,7 @@ export class SemanticVision implements AsyncDisposable {
     // A request may still be reading its file; only then does it reach the pool.
     await Promise.allSettled(this.#requests);
     await this.#pool.close();
+    await this.#weights.close();
     await this.#hasher.close();
   }
 
@@ -433,10 +457,12 @@ export class SemanticVision implements AsyncDisposable {
   }
 
   async #readLogits(): Promise<Logits> {
-    this.#logits ??= readLogits(this.#loaded.found, this.#options).catch((error: unknown) => {
-      this.#logits = undefined; // the network may be back next time
-      throw error;
-    });
+    this.#logits ??= readLogits(this.#loaded.found, { ...this.#options, signal: undefined }).catch(
+      (error: unknown) => {
+        this.#logits = undefined; // the network may be back next time
+        throw error;
+      },
+    );
     return this.#logits;
   }
 }
@@ -448,6 +474,9 @@ function sessionOptions(options: ResolvedOptions): Record<string, unknown> {
     executionMode: 'sequential',
     intraOpNumThreads: options.intraOpNumThreads,
     interOpNumThreads: 1,
+    // Planning ahead where every tensor lies costs each worker 10 to 20 MB more and saves no time: the arena keeps its
+    // blocks anyway.
+    enableMemPattern: false,
     // Spinning threads burn the CPU that the other workers need: 12.6 against 8.7 images/s on 2 cores.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     ...options.sessionOptions,

@@ -1,6 +1,7 @@
 // Texts through cache and pool: what is not known is computed in batches, and a set of labels is one entry of the cache.
 import { throwIfAborted } from './abort.js';
 import type { CachedVector, VectorCache } from './cache.js';
+import type { SharedWeights } from './models/prepared/shared-weights.js';
 import type { Submission, WorkerPool } from './pool/pool.js';
 import type { Request } from './request.js';
 import { TextBatch } from './text-batch.js';
@@ -10,15 +11,22 @@ import { labelMatrix } from './zero-shot.js';
 export class Texts {
   readonly #pool: WorkerPool;
   readonly #cache: VectorCache;
+  readonly #weights: SharedWeights;
+  readonly #window: number;
   #embedded = 0;
 
   /**
    * @param pool - where texts are embedded
    * @param cache - where their vectors are kept
+   * @param weights - prepares the text tower when the first text comes
+   * @param workers - of the pool
    */
-  constructor(pool: WorkerPool, cache: VectorCache) {
+  constructor(pool: WorkerPool, cache: VectorCache, weights: SharedWeights, workers: number) {
     this.#pool = pool;
     this.#cache = cache;
+    this.#weights = weights;
+    // One at work and one waiting for each worker: none idles, and what is cancelled has mostly not begun.
+    this.#window = 2 * workers;
   }
 
   /** @returns how many texts a worker embedded */
@@ -34,14 +42,7 @@ export class Texts {
    * @throws what the first that fails does; `ABORTED`
    */
   async embed(texts: readonly string[], request: Request): Promise<CachedVector[]> {
-    const { priority, signal } = request;
-    throwIfAborted(signal);
-    const batch = new TextBatch(this.#pool, request);
-    const results = texts.map((text) =>
-      this.#cache.resolve(`text:${text}`, () => this.#counted(batch.add(text)), { priority, signal }),
-    );
-    batch.submit();
-    return Promise.all(results);
+    return this.#start(texts, request).vectors;
   }
 
   /**
@@ -54,7 +55,8 @@ export class Texts {
   async matrix(texts: readonly string[], request: Request): Promise<Float32Array> {
     const start = (): Submission => {
       const stop = new AbortController();
-      const result = this.embed(texts, { ...request, signal: stop.signal }).then((rows) => ({
+      const { vectors, promote } = this.#start(texts, { ...request, signal: stop.signal });
+      const result = vectors.then((rows) => ({
         ok: true as const,
         vector: labelMatrix(rows.map(({ vector }) => vector)),
       }));
@@ -62,15 +64,45 @@ export class Texts {
         stop.abort();
         return true;
       };
-      return { result, cancel, promote: () => undefined };
+      return { result, cancel, promote };
     };
     const { vector } = await this.#cache.share(`labels:${JSON.stringify(texts)}`, start, request);
     return vector;
   }
 
+  #start(
+    texts: readonly string[],
+    request: Request,
+  ): { vectors: Promise<CachedVector[]>; promote: () => void } {
+    const batch = new TextBatch(this.#pool, request, this.#window);
+    return { vectors: this.#all(texts, request, batch), promote: () => batch.promote() };
+  }
+
+  async #all(texts: readonly string[], request: Request, batch: TextBatch): Promise<CachedVector[]> {
+    throwIfAborted(request.signal);
+    // When one fails nobody waits for the others any more.
+    const failed = new AbortController();
+    const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
+    const results = texts.map((text) =>
+      this.#cache.resolve(`text:${text}`, () => this.#counted(batch.add(text)), { ...request, signal }),
+    );
+    // Whoever gives up meanwhile: others may have joined these texts, so the batch is handed in all the same.
+    void this.#weights.prepare('text').then(
+      (prepared) => batch.submit(prepared),
+      () => batch.submit(undefined),
+    );
+    try {
+      return await Promise.all(results);
+    } catch (error) {
+      failed.abort();
+      throw error;
+    }
+  }
+
   #counted(submission: Submission): Submission {
     const result = submission.result.then((reply) => {
       this.#embedded++;
+      void this.#weights.opened('text', reply.shared === true);
       return reply;
     });
     return { ...submission, result };

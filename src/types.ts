@@ -113,8 +113,10 @@ export interface ModelInfo {
   readonly id: string;
   /** Commit of a hub model, version of the bundled one; `local` for files. */
   readonly revision: string;
-  /** Precision of the weights. */
+  /** Precision of the image tower's weights. */
   readonly dtype: string;
+  /** Why it is this one, for a person to read: asked for, the default, or what was measured. */
+  readonly dtypeReason: string;
   /** Length of every vector; read from the model, never assumed. */
   readonly dimensions: number;
   /** Side of the square input, in pixels. */
@@ -135,6 +137,14 @@ export interface StageTiming {
   maxMs: number;
 }
 
+/** Whether the workers share one copy of a tower's weights. */
+export interface WeightSharing {
+  /** True when they are mapped from a file that was prepared for this machine. */
+  shared: boolean;
+  /** Why not, for a person to read: the graph is small, the folder cannot be written, ... */
+  reason?: string | undefined;
+}
+
 /** Counters and gauges, taken at one moment. */
 export interface VisionStats {
   /** Worker threads. */
@@ -151,6 +161,8 @@ export interface VisionStats {
   failed: number;
   /** Workers that died and were replaced. */
   workerFailures: number;
+  /** The weights of each tower. */
+  weights: { image: WeightSharing; text: WeightSharing };
   /** The cache of vectors. */
   cache: {
     /** Requests answered from the cache. */

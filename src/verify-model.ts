@@ -3,7 +3,7 @@ import { readlink } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
-import { isQuantised } from './models/dtype.js';
+import { isQuantised, type Dtype } from './models/dtype.js';
 import { hubSettings } from './models/hub/settings.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
 import { readLogits } from './models/logits.js';
@@ -155,7 +155,9 @@ async function checkLogits(
   if (logits.length === 0) return [];
   const { signal } = request;
   const { scale, bias } = await readLogits(found, request);
-  await using vision = await SemanticVision.create({ ...request, workers: 1 });
+  // The files are to be verified, not what is made of them.
+  const dtype = found.entry?.source === 'bundled' ? undefined : (found.dtype as Dtype);
+  await using vision = await SemanticVision.create({ ...request, dtype, workers: 1 });
   // Published values were computed with exact weights.
   const exact = !isQuantised(found.dtype, found.vision.name);
   const checks: VerificationCheck[] = [];

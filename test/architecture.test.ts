@@ -86,12 +86,12 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [1, /^input(-file)?\.ts$/],
   [1, /^models\/(?!dtype|read-json)/],
   [1, /^(stream|texts|text-batch)\.ts$/],
+  [1.5, /^optimize\//], // prepares a model; may run it to see what that costs
   [2, /^cache\.ts$/],
   [3, /^pool\/(?!protocol|cpus)/],
   [4, /^image\/(?!preprocess|binding)/],
   [5, /^image\/(preprocess|preprocess-config|binding)/],
   [6, /^inference\//],
-  [7, /^optimize\//],
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
@@ -229,7 +229,9 @@ architecture('only image/binding.ts opens a .node file', () => {
   for (const file of files) {
     if (file === 'image/binding.ts') continue;
     const code = readFileSync(join(SRC, file), 'utf8');
-    assert.not.match(code, /\.node['"`]|createRequire|process\.dlopen/, file);
+    assert.not.match(code, /\.node['"`]|process\.dlopen/, file);
+    // Resolving a package's own package.json is the one other use of it.
+    if (file !== 'models/prepared/runtime.ts') assert.not.match(code, /createRequire/, file);
   }
 });
 

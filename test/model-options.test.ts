@@ -1,7 +1,7 @@
 // The options about the model: files named one by one, and what the functions without a session take.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DTYPES, graphFile } from '../dist/esm/models/dtype.js';
+import { DTYPES, FILE_DTYPES, fileDtype, graphFile } from '../dist/esm/models/dtype.js';
 import { resolveFetchOptions, resolveModelRequest } from '../dist/esm/models/model-options.js';
 import { refused } from './helpers/assertions.js';
 
@@ -38,12 +38,22 @@ request(
   },
 );
 
-request('every dtype is allowed and has a file name of its own', () => {
-  for (const dtype of DTYPES) assert.is(resolveModelRequest({ dtype }).dtype, dtype);
-  assert.is(new Set(DTYPES.map((dtype) => graphFile('vision_model', dtype))).size, DTYPES.length);
-  assert.is(graphFile('vision_model', 'fp32'), 'vision_model.onnx');
-  assert.is(graphFile('text_model', 'q8'), 'text_model_quantized.onnx');
-});
+request(
+  'every dtype is allowed; every one that is a file has a name of its own, the others are made of fp32',
+  () => {
+    for (const dtype of DTYPES) assert.is(resolveModelRequest({ dtype }).dtype, dtype);
+    assert.is(new Set(FILE_DTYPES.map((dtype) => graphFile('vision_model', dtype))).size, FILE_DTYPES.length);
+    assert.equal(
+      [undefined, 'int8', 'auto', 'hub-int8', 'q8'].map((dtype) =>
+        fileDtype(dtype as (typeof DTYPES)[number]),
+      ),
+      [undefined, 'fp32', 'fp32', 'hub-int8', 'q8'],
+    );
+    assert.is(graphFile('vision_model', 'hub-int8'), 'vision_model_int8.onnx');
+    assert.is(graphFile('vision_model', 'fp32'), 'vision_model.onnx');
+    assert.is(graphFile('text_model', 'q8'), 'text_model_quantized.onnx');
+  },
+);
 
 request('resolveFetchOptions takes what concerns fetching and nothing else', async () => {
   const { model, dtype } = resolveFetchOptions('google/x', { dtype: 'q8' });

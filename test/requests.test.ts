@@ -347,6 +347,10 @@ counting('count what happened and nothing else', async () => {
     textsEmbedded: 0,
     failed: 0,
     workerFailures: 0,
+    weights: {
+      image: { shared: false, reason: 'the graph is small: 9584600 of at least 33554432 bytes' },
+      text: { shared: false, reason: 'no text has been embedded' },
+    },
     cache: { hits: 0, misses: 0, coalesced: 0, entries: 0, bytes: 0, maxBytes: 10_000_000 },
     timings: { decode: zero, preprocess: zero, inference: zero },
   });

@@ -85,6 +85,11 @@ export class GraphBuilder {
     this.model.graph.output.push(valueInfo(name, type, shape));
   }
 
+  /** A value that is made anyway, put out as well. */
+  untypedOutput(name: string): void {
+    this.model.graph.output.push(create(ValueInfoProtoSchema, { name }));
+  }
+
   #constant(scope: string, type: DataType, shape: readonly number[], values: TensorValues): string {
     return this.node(scope, 'Constant', [], { value: makeTensor('', type, shape, values) });
   }

@@ -4,11 +4,14 @@ import { agreement } from './agreement.js';
 import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
+import { fullSize } from './full-size.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
+import { quantised } from './quantised.js';
 import { search } from './search.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
+import { weights } from './weights.js';
 
 /** All trials. */
 export const TRIALS: readonly Trial[] = [
@@ -20,5 +23,8 @@ export const TRIALS: readonly Trial[] = [
   stages,
   kernel,
   fileToTensor,
+  quantised,
+  fullSize,
   search,
+  weights,
 ];

@@ -38,7 +38,20 @@ export function withOutputFlags(command: Command): Command {
  * @returns the same command
  */
 export function withSourceFlags(command: Command): Command {
-  return withCacheFlags(command).option('--local-files-only', 'use the cache and never the network');
+  return withLocalFlag(withCacheFlags(command));
+}
+
+/**
+ * Adds the options that say where the float32 files of a model come from.
+ * @param command - to add to
+ * @returns the same command
+ */
+export function withOriginFlags(command: Command): Command {
+  return withLocalFlag(withPlaceFlags(command.optionsGroup('Model files:')));
+}
+
+function withLocalFlag(command: Command): Command {
+  return command.option('--local-files-only', 'use the cache and never the network');
 }
 
 /**
@@ -47,10 +60,19 @@ export function withSourceFlags(command: Command): Command {
  * @returns the same command
  */
 export function withCacheFlags(command: Command): Command {
+  return withPlaceFlags(
+    command
+      .optionsGroup('Model files:')
+      .option(
+        '--dtype <type>',
+        'precision of the weights: auto, fp32, int8, fp16, ... (default: auto for hub models)',
+      ),
+  );
+}
+
+function withPlaceFlags(command: Command): Command {
   return command
-    .optionsGroup('Model files:')
     .option('--revision <name>', 'branch, tag or commit (default: the one this version pins)')
-    .option('--dtype <type>', 'precision of the weights: fp32, fp16, int8, ...')
     .option(
       '--cache-dir <folder>',
       'where downloads are kept (default: $HF_HUB_CACHE, or the hub folder in $HF_HOME)',
@@ -86,6 +108,18 @@ export function positiveInteger(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError('Expected a whole number of 1 or more.');
+}
+
+/**
+ * Reads a least cosine.
+ * @param text - as given
+ * @returns above 0 and below 1
+ * @throws InvalidArgumentError
+ */
+export function cosine(text: string): number {
+  const value = Number(text);
+  if (/^[\d.]+$/.test(text) && value > 0 && value < 1) return value;
+  throw new InvalidArgumentError('Expected a number above 0 and below 1.');
 }
 
 /**

@@ -5,14 +5,17 @@ import type { ClassifyFlags } from './commands/classify.js';
 import type { IndexBuildFlags } from './commands/index-build.js';
 import type { IndexSearchFlags } from './commands/index-search.js';
 import type { VerifyFlags } from './commands/model.js';
+import type { OptimizeFlags } from './commands/model-optimize.js';
 import type { Context } from './context.js';
 import { CommandError, type ExitCode } from './failure.js';
 import {
   commaList,
+  cosine,
   npyPath,
   positiveInteger,
   positiveSeconds,
   withCacheFlags,
+  withOriginFlags,
   withOutputFlags,
   withRunFlags,
   withSourceFlags,
@@ -94,6 +97,33 @@ function addModelCommands(model: Command, run: Runner): void {
     .action((id: string, flags: CommonFlags & VerifyFlags) =>
       run(flags, async (context) => (await import('./commands/model.js')).modelVerify(id, flags, context)),
     );
+  const optimize = model
+    .command('optimize')
+    .description('make the int8 form of a model ahead of time, and say what it costs')
+    .addArgument(new Argument('<id>', MODEL_ID))
+    .option(
+      '--calibrate <folder>',
+      'images to calibrate and compare with (default: 30 photos of the package)',
+    )
+    .addOption(
+      new Option('--target <cosine>', 'least mean cosine to the float32 model (default: 0.999)').argParser(
+        cosine,
+      ),
+    )
+    .option('--force', 'keep the graph even if it misses the target')
+    .addHelpText(
+      'after',
+      `
+Layers that would cost too much accuracy stay in float32. With --json: one document, the report. Exit code 1 when the
+target is missed; nothing is written then without --force.
+With --calibrate, --target or --force the result is used by programs that give the same as option "optimize".`,
+    )
+    .action((id: string, flags: CommonFlags & OptimizeFlags) =>
+      run(flags, async (context) =>
+        (await import('./commands/model-optimize.js')).modelOptimize(id, flags, context),
+      ),
+    );
+  withOutputFlags(withOriginFlags(optimize));
   for (const command of [pull, verify]) withOutputFlags(withSourceFlags(command));
   withOutputFlags(withCacheFlags(info));
 }

@@ -1,5 +1,11 @@
 // What the commands that embed have in common: opening the model with a progress bar, and streaming files through it.
-import { SemanticVision, type DownloadProgress, type Dtype, type EmbedResult } from '../index.js';
+import {
+  SemanticVision,
+  type DownloadProgress,
+  type Dtype,
+  type EmbedResult,
+  type OptimizeProgress,
+} from '../index.js';
 import type { ModelFlags, RunFlags } from './flags.js';
 import type { Context } from './context.js';
 import type { FoundFile } from './walk.js';
@@ -27,6 +33,7 @@ export async function openVision(
       ...sourceOptions(flags, context.signal),
       ...needs,
       onProgress: progress,
+      onOptimize: optimizeBar(context),
     }),
   );
 }
@@ -60,6 +67,28 @@ export async function withDownload<T>(
   } finally {
     bar.clear();
   }
+}
+
+const STAGES: Record<OptimizeProgress['stage'], string> = {
+  waiting: 'waiting for another process',
+  reference: 'float32',
+  calibrating: 'ranges',
+  comparing: 'int8',
+  ranking: 'layers',
+};
+
+/**
+ * Shows a bar while a model is optimised. Downloading has one of its own: this one begins when that is over.
+ * @param context - of the command
+ * @returns the listener
+ */
+export function optimizeBar({ output }: Context): (progress: OptimizeProgress) => void {
+  let bar: ReturnType<typeof output.progress> | undefined;
+  return ({ stage, done, total, candidate }) => {
+    bar ??= output.progress('Optimising', 'images');
+    bar.update(done, total, stage === 'comparing' ? `${STAGES[stage]}, graph ${candidate}` : STAGES[stage]);
+    if (stage === 'comparing' && done === total) bar.clear();
+  };
 }
 
 /**

@@ -1,10 +1,8 @@
 // An ONNX Runtime session for one tower; the only file that imports onnxruntime-node.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
+import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
 
-// What exporters call the embedding, best first. Plain SigLIP vision graphs also put out last_hidden_state, which is
-// never asked for: it would be a copy of up to 3.4 MB for nothing.
-const EMBEDDING_OUTPUTS = ['image_embeds', 'text_embeds', 'pooler_output'];
 // Plain vision transformers (ViT, DINOv2) exported without a pooler: their first token, CLS, stands for the image.
 const TOKENS_OUTPUT = 'last_hidden_state';
 
@@ -12,15 +10,20 @@ const TOKENS_OUTPUT = 'last_hidden_state';
 export class TowerSession {
   readonly #session: InferenceSession;
   readonly #input: string;
-  readonly #output: string;
+  /** Name of the output that holds the embedding. */
+  readonly output: string;
   /** Whether the graph takes any number of rows. */
   readonly freeBatch: boolean;
+  /** How many tokens the graph takes, where it takes just one number of them. */
+  readonly fixedLength: number | undefined;
 
   private constructor(session: InferenceSession, input: string, output: string) {
     this.#session = session;
     this.#input = input;
-    this.#output = output;
-    this.freeBatch = typeof shapeOf(session.inputMetadata, input)?.[0] !== 'number';
+    this.output = output;
+    const [rows, length] = shapeOf(session.inputMetadata, input) ?? [];
+    this.freeBatch = typeof rows !== 'number';
+    this.fixedLength = input === 'input_ids' && typeof length === 'number' ? length : undefined;
   }
 
   /**
@@ -36,14 +39,7 @@ export class TowerSession {
     input: 'pixel_values' | 'input_ids',
     options: Record<string, unknown>,
   ): Promise<TowerSession> {
-    let session: InferenceSession;
-    try {
-      session = await InferenceSession.create(path, options);
-    } catch (cause) {
-      throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, {
-        cause,
-      });
-    }
+    const session = await load(path, options);
     const output = embeddingOutput(session, input);
     if (session.inputNames.join() !== input || output === undefined) {
       const outputs = session.outputNames.map((name) => {
@@ -71,17 +67,17 @@ export class TowerSession {
   async run(tensor: Tensor): Promise<Float32Array[]> {
     let output: Tensor | undefined;
     try {
-      const results = await this.#session.run({ [this.#input]: tensor }, [this.#output]);
-      output = results[this.#output];
+      const results = await this.#session.run({ [this.#input]: tensor }, [this.output]);
+      output = results[this.output];
     } catch (cause) {
       throw new VisionError('MODEL_INVALID', `The model failed to run: ${messageOf(cause)}`, { cause });
     }
     const rows = tensor.dims[0] as number;
-    const rank = this.#output === TOKENS_OUTPUT ? 3 : 2;
+    const rank = this.output === TOKENS_OUTPUT ? 3 : 2;
     if (output?.type !== 'float32' || output.dims.length !== rank || output.dims[0] !== rows) {
       throw new VisionError(
         'MODEL_INVALID',
-        `Expected output "${this.#output}" to be float32 ` +
+        `Expected output "${this.output}" to be float32 ` +
           `[${rows}, ${rank === 3 ? 'tokens, ' : ''}dimensions] but found ` +
           `${output?.type ?? 'nothing'} [${output?.dims.join(', ') ?? ''}].`,
       );
@@ -98,6 +94,67 @@ export class TowerSession {
   /** Frees the native session; it must not be used afterwards. */
   async release(): Promise<void> {
     await this.#session.release();
+  }
+}
+
+/** A graph of one image, of which any float32 outputs can be asked for: what calibration looks at. */
+export class ObservedSession {
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Opens an ONNX file.
+   * @param path - the file
+   * @param options - ONNX Runtime's session options
+   * @returns the session
+   * @throws `MODEL_INVALID` when it cannot be loaded
+   */
+  static async open(path: string, options: Record<string, unknown>): Promise<ObservedSession> {
+    return new ObservedSession(await load(path, options));
+  }
+
+  /**
+   * Runs the graph.
+   * @param pixels - what goes into `pixel_values`
+   * @param outputs - names of float32 outputs
+   * @returns their values, by name
+   * @throws `MODEL_INVALID` when the run fails or an output is not float32
+   */
+  async run(pixels: Tensor, outputs: readonly string[]): Promise<Map<string, Float32Array>> {
+    let results: InferenceSession.OnnxValueMapType;
+    try {
+      results = await this.#session.run({ pixel_values: pixels }, [...outputs]);
+    } catch (cause) {
+      throw new VisionError('MODEL_INVALID', `The model failed to run: ${messageOf(cause)}`, { cause });
+    }
+    return new Map(
+      outputs.map((name) => {
+        const data = results[name]?.data;
+        if (data instanceof Float32Array) return [name, data];
+        throw new VisionError(
+          'MODEL_INVALID',
+          `Expected float32 in output "${name}" but found another type.`,
+        );
+      }),
+    );
+  }
+
+  /** Frees the native session; it must not be used afterwards. */
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+async function load(path: string, options: Record<string, unknown>): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(path, options);
+  } catch (cause) {
+    throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -138,4 +195,13 @@ export function imageTensor(pixels: Float32Array, height: number, width: number)
 export function tokenTensor(rows: readonly (readonly number[])[]): Tensor {
   const length = rows[0]?.length ?? 0;
   return new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, length]);
+}
+
+/**
+ * How a saved graph is opened: it is optimised already, and every rewriting would copy weights that are mapped now.
+ * @param options - those that it was saved with
+ * @returns options for {@link TowerSession.open}
+ */
+export function preparedOptions(options: Record<string, unknown>): Record<string, unknown> {
+  return { ...options, graphOptimizationLevel: 'disabled' };
 }

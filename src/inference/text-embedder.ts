@@ -1,7 +1,8 @@
 // A text tower at work: tokenizer and session together, and which texts share a run.
 import { VisionError } from '../errors.js';
-import { TEXT_BATCH, type TextTower } from '../pool/protocol.js';
-import { TowerSession, tokenTensor } from './session.js';
+import { TEXT_BATCH, type PreparedGraph, type TextTower } from '../pool/protocol.js';
+import { openTower } from './open-tower.js';
+import { tokenTensor, type TowerSession } from './session.js';
 import { TextEncoder } from './tokenizer.js';
 
 /** Turns texts into the model's raw vectors. The same text always gives the same bits, whatever it came with. */
@@ -9,9 +10,12 @@ export class TextEmbedder {
   readonly #session: TowerSession;
   readonly #encoder: TextEncoder;
   #batching: 'unproven' | 'proven' | 'off';
+  /** Whether the weights are those of the prepared form. */
+  readonly shared: boolean;
 
-  private constructor(session: TowerSession, encoder: TextEncoder, mayBatch: boolean) {
+  private constructor(session: TowerSession, shared: boolean, encoder: TextEncoder, mayBatch: boolean) {
     this.#session = session;
+    this.shared = shared;
     this.#encoder = encoder;
     this.#batching = mayBatch ? 'unproven' : 'off';
   }
@@ -20,25 +24,31 @@ export class TextEmbedder {
    * Opens the tokenizer and the session of a text tower.
    * @param tower - its files and rules
    * @param options - ONNX Runtime's session options
+   * @param prepared - the prepared form of its graph, if there is one
    * @returns the embedder
    * @throws `MODEL_INVALID`
    */
-  static async open(tower: TextTower, options: Record<string, unknown>): Promise<TextEmbedder> {
+  static async open(
+    tower: TextTower,
+    options: Record<string, unknown>,
+    prepared?: PreparedGraph,
+  ): Promise<TextEmbedder> {
     // A session is opened in a thread of its own, so building the tokenizer meanwhile costs no time.
-    const opening = TowerSession.open(tower.model, 'input_ids', options);
+    const opening = openTower(tower.model, prepared, 'input_ids', options);
     let encoder: TextEncoder;
     try {
       encoder = new TextEncoder(tower);
     } catch (error) {
       await opening.then(
-        (unused) => unused.release(),
+        (unused) => unused.session.release(),
         () => undefined,
       );
       throw error;
     }
-    const session = await opening;
+    const { session, shared } = await opening;
     // Texts that are not filled up have different lengths and fit into no common tensor.
-    return new TextEmbedder(session, encoder, tower.batch && tower.padId !== undefined && session.freeBatch);
+    const mayBatch = tower.batch && tower.padId !== undefined && session.freeBatch;
+    return new TextEmbedder(session, shared, encoder, mayBatch);
   }
 
   /**

@@ -1,16 +1,16 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
-import { throwIfAborted } from '../abort.js';
-import { VisionError, messageOf } from '../errors.js';
+import { VisionError, type VisionErrorCode } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
 import type { TextFiles } from '../pool/protocol.js';
-import { DTYPES, graphFile, type Dtype } from './dtype.js';
+import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import type { FoundModel, ModelFile } from './found.js';
 import { RepoCache } from './hub/layout.js';
 import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
+import { choosePrecision } from './optimized/choose-precision.js';
 import { readLogits } from './logits.js';
 import { readManifest, type HubModel, type Logits, type ManifestModel } from './manifest.js';
 import { resolveFetchOptions, type FetchOptions, type ModelRequest } from './model-options.js';
@@ -64,6 +64,8 @@ export interface ModelDetails extends PulledModel {
   text: { maxLength: number; canonicalization: string; padId: number | null } | null;
 }
 
+const NO_LOGITS: VisionErrorCode[] = ['ZERO_SHOT_UNSUPPORTED', 'MODEL_NOT_CACHED'];
+
 /**
  * Lists the models of the manifest.
  * @param options - where the cache is
@@ -108,7 +110,8 @@ export async function modelInfo(
   const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
   const hasher = new Hasher();
   try {
-    const { found, text, preprocess, fingerprint } = await loadModel(request, hasher).catch(notPulled(model));
+    const loaded = await loadModel(request, hasher).catch(notPulled(model));
+    const { found, text, preprocess, fingerprint } = await choosePrecision(loaded, request, hasher, false);
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
@@ -123,7 +126,7 @@ export async function modelInfo(
   }
 }
 
-// Without them the model is of use for all but classify.
+// Without them the model is of use for all but classify. Offline, they may be all that is missing.
 async function logitsOf(
   found: FoundModel,
   request: ModelRequest,
@@ -131,8 +134,10 @@ async function logitsOf(
   try {
     return { logits: await readLogits(found, request), logitsProblem: null };
   } catch (error) {
-    throwIfAborted(request.signal);
-    return { logits: null, logitsProblem: messageOf(error) };
+    if (error instanceof VisionError && NO_LOGITS.includes(error.code)) {
+      return { logits: null, logitsProblem: error.message };
+    }
+    throw error;
   }
 }
 
@@ -169,15 +174,15 @@ async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<
   };
 }
 
-async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<Dtype[]> {
+async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<FileDtype[]> {
   if (repo === null) return [];
   const cache = new RepoCache(cacheDirectory, repo);
   const commit = await cache.commitOf(revision);
   if (commit === undefined) return [];
   const there = await Promise.all(
-    DTYPES.map((dtype) => sizeOf(cache.pointer(commit, `onnx/${graphFile('vision_model', dtype)}`))),
+    FILE_DTYPES.map((dtype) => sizeOf(cache.pointer(commit, `onnx/${graphFile('vision_model', dtype)}`))),
   );
-  return DTYPES.filter((_, i) => there[i] !== undefined);
+  return FILE_DTYPES.filter((_, i) => there[i] !== undefined);
 }
 
 async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits' | 'logitsProblem'>> {

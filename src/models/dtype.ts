@@ -1,10 +1,10 @@
-// The precisions a hub repository may hold, and the names that its files have for them.
+// The precisions a model can be asked for in: those a hub repository may hold as files, and those made on this machine.
 
-/** Suffix of the graph's file name by dtype; transformers.js uses the same names. */
+/** Suffix of the graph's file name by dtype; but for `hub-int8`, transformers.js uses the same names. */
 export const DTYPE_SUFFIXES = {
   fp32: '',
   fp16: '_fp16',
-  int8: '_int8',
+  'hub-int8': '_int8',
   uint8: '_uint8',
   q8: '_quantized',
   q4: '_q4',
@@ -12,15 +12,32 @@ export const DTYPE_SUFFIXES = {
   bnb4: '_bnb4',
 } as const;
 
-/** Precision of a model's weights. */
-export type Dtype = keyof typeof DTYPE_SUFFIXES;
+/** Precision of the weights in a file. */
+export type FileDtype = keyof typeof DTYPE_SUFFIXES;
 
-/** All of them, the exact one first. */
-export const DTYPES = Object.keys(DTYPE_SUFFIXES) as Dtype[];
+/**
+ * Precision of a model's weights. `int8` is made on this machine from the float32 files, and checked against them;
+ * `auto` is `int8` where that pays and is accurate, else `fp32`; all others are files of the model.
+ */
+export type Dtype = FileDtype | 'int8' | 'auto';
+
+/** Precisions that are files, the exact one first. */
+export const FILE_DTYPES = Object.keys(DTYPE_SUFFIXES) as FileDtype[];
+/** All of them. */
+export const DTYPES: readonly Dtype[] = [...FILE_DTYPES, 'int8', 'auto'];
+
+/**
+ * Which files a precision is read from or made of.
+ * @param dtype - what is asked for
+ * @returns the files' precision; undefined when nothing is asked for
+ */
+export function fileDtype(dtype: Dtype | undefined): FileDtype | undefined {
+  return dtype === 'int8' || dtype === 'auto' ? 'fp32' : dtype;
+}
 
 // What is not reduced to integers, whose scales are those of a whole batch.
-const FLOATS: readonly string[] = ['fp32', 'fp16'] satisfies Dtype[];
-const QUANTISED_SUFFIXES = DTYPES.filter((dtype) => !FLOATS.includes(dtype)).map((dtype) => DTYPE_SUFFIXES[dtype]);
+const FLOATS: readonly string[] = ['fp32', 'fp16'] satisfies FileDtype[];
+const QUANTISED_SUFFIXES = FILE_DTYPES.filter((dtype) => !FLOATS.includes(dtype)).map((dtype) => DTYPE_SUFFIXES[dtype]);
 
 /**
  * Whether a graph's weights are quantised, as far as names tell: one that the caller names has the dtype `fp32` unless
@@ -39,6 +56,6 @@ export function isQuantised(dtype: string, file: string): boolean {
  * @param dtype - the precision
  * @returns such as `vision_model_quantized.onnx`
  */
-export function graphFile(stem: string, dtype: Dtype): string {
+export function graphFile(stem: string, dtype: FileDtype): string {
   return `${stem}${DTYPE_SUFFIXES[dtype]}.onnx`;
 }

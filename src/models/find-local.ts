@@ -3,10 +3,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VisionError } from '../errors.js';
 import type { Hasher } from '../pool/hasher.js';
-import { DTYPES, graphFile, type Dtype } from './dtype.js';
+import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import type { FoundModel, GraphFile, ModelFile, TextTowerFiles } from './found.js';
 import { modelsDirectory, type BundledModel, type ManifestFile } from './manifest.js';
-import type { ModelRequest } from './model-options.js';
+import type { FileRequest } from './model-options.js';
 import type { ModelFiles, ModelSource } from './source.js';
 
 const PREPROCESSOR = 'preprocessor_config.json';
@@ -23,7 +23,7 @@ const BUNDLED_GRAPHS = { vision: 'vision_model.onnx', text: 'text_model.onnx' };
  */
 export async function findBundled(
   entry: BundledModel,
-  request: ModelRequest,
+  request: FileRequest,
   hasher: Hasher,
 ): Promise<FoundModel> {
   if (request.dtype !== undefined && request.dtype !== entry.dtype) {
@@ -81,7 +81,7 @@ async function verify(path: string, expected: ManifestFile, hasher: Hasher): Pro
  */
 export async function findInFolder(
   source: Extract<ModelSource, { kind: 'folder' }>,
-  request: ModelRequest,
+  request: FileRequest,
 ): Promise<FoundModel> {
   const { directory, id } = source;
   const dtype = request.dtype ?? 'fp32';
@@ -104,16 +104,16 @@ export async function findInFolder(
   };
 }
 
-async function findText(directory: string, dtype: Dtype): Promise<TextTowerFiles | undefined> {
+async function findText(directory: string, dtype: FileDtype): Promise<TextTowerFiles | undefined> {
   const graph = await findGraph(directory, graphFile('text_model', dtype));
   const [tokenizer, tokenizerConfig] = await Promise.all(TEXT_CONFIGS.map((name) => findFile(directory, name)));
   if (graph === undefined || tokenizer === undefined || tokenizerConfig === undefined) return undefined;
   return { graph, tokenizer, tokenizerConfig };
 }
 
-async function noVisionModel(directory: string, dtype: Dtype): Promise<VisionError> {
+async function noVisionModel(directory: string, dtype: FileDtype): Promise<VisionError> {
   const present: string[] = [];
-  for (const each of DTYPES) {
+  for (const each of FILE_DTYPES) {
     if ((await findGraph(directory, graphFile('vision_model', each))) !== undefined) present.push(each);
   }
   const name = graphFile('vision_model', dtype);
@@ -131,7 +131,7 @@ async function noVisionModel(directory: string, dtype: Dtype): Promise<VisionErr
  * @returns the files
  * @throws `MODEL_NOT_FOUND`, `INVALID_OPTION` when the text tower's are incomplete
  */
-export async function findFiles(files: ModelFiles, request: ModelRequest): Promise<FoundModel> {
+export async function findFiles(files: ModelFiles, request: FileRequest): Promise<FoundModel> {
   const named = (path: string): ModelFile => file(dirname(resolve(path)), basename(path));
   const graph = async (path: string): Promise<GraphFile> => {
     const found = await findGraph(dirname(resolve(path)), basename(path));

@@ -2,11 +2,11 @@
 import { VisionError } from '../errors.js';
 import { isKnownFamily } from '../inference/text-settings.js';
 import type { Hasher } from '../pool/hasher.js';
-import { graphFile, type Dtype } from './dtype.js';
+import { graphFile, type FileDtype } from './dtype.js';
 import type { FoundModel, GraphFile, ModelFile } from './found.js';
 import { hubSettings } from './hub/settings.js';
 import { fetchSnapshot, type HubSnapshot } from './hub/snapshot.js';
-import type { ModelRequest } from './model-options.js';
+import type { FileRequest } from './model-options.js';
 import { readJson } from './read-json.js';
 import type { ModelSource } from './source.js';
 
@@ -26,7 +26,7 @@ const TOKENIZER_CONFIG = 'tokenizer_config.json';
  */
 export async function findOnHub(
   source: Extract<ModelSource, { kind: 'hub' }>,
-  request: ModelRequest,
+  request: FileRequest,
   hasher: Hasher,
 ): Promise<FoundModel> {
   const { repo, entry } = source;
@@ -81,7 +81,7 @@ async function knowsTexts(small: HubSnapshot): Promise<boolean> {
   return config !== undefined && isKnownFamily(await readJson(config.path));
 }
 
-function graphPaths(stem: string, dtype: Dtype): [string, string] {
+function graphPaths(stem: string, dtype: FileDtype): [string, string] {
   const path = `onnx/${graphFile(stem, dtype)}`;
   return [path, `${path}_data`];
 }
@@ -91,7 +91,7 @@ function fileIn(snapshot: HubSnapshot, name: string): ModelFile | undefined {
   return file && { name, path: file.path, sha256: file.sha256 };
 }
 
-function graphIn(snapshot: HubSnapshot, stem: string, dtype: Dtype): GraphFile | undefined {
+function graphIn(snapshot: HubSnapshot, stem: string, dtype: FileDtype): GraphFile | undefined {
   const [path, dataPath] = graphPaths(stem, dtype);
   const graph = fileIn(snapshot, path);
   const data = fileIn(snapshot, dataPath);

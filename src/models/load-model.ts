@@ -9,13 +9,16 @@ import { findBundled, findFiles, findInFolder } from './find-local.js';
 import { findOnHub } from './find-on-hub.js';
 import { modelFingerprint } from './fingerprint.js';
 import type { FoundModel, ModelFile } from './found.js';
-import type { ModelRequest } from './model-options.js';
+import { fileDtype, type Dtype } from './dtype.js';
+import type { FileRequest, ModelRequest } from './model-options.js';
 import { readJson } from './read-json.js';
-import { findSource } from './source.js';
+import { findSource, type ModelSource } from './source.js';
 
 /** A model whose files are there and are what they should be. */
 export interface LoadedModel {
   found: FoundModel;
+  /** The precision asked for, or what this kind of model has when none is; `int8` and `auto` are still to be made. */
+  wanted: Dtype;
   /** What the manifest says; undefined for other models, which tell it themselves. */
   dimensions: number | undefined;
   text: TextFiles | undefined;
@@ -32,9 +35,11 @@ export interface LoadedModel {
  * `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`, `ABORTED`
  */
 export async function loadModel(request: ModelRequest, hasher: Hasher): Promise<LoadedModel> {
-  const found = await findModel(request, hasher);
+  const source = await findSource(request.model, request.revision);
+  const found = await findModel(source, filesOf(request, source), hasher);
   return {
     found,
+    wanted: request.dtype ?? (source.kind === 'hub' ? 'auto' : (found.dtype as Dtype)),
     dimensions: found.entry?.dimensions,
     text: textFiles(found),
     preprocess: parsePreprocessConfig(await readJson(found.preprocessor.path), found.preprocessor.path),
@@ -42,8 +47,13 @@ export async function loadModel(request: ModelRequest, hasher: Hasher): Promise<
   };
 }
 
-async function findModel(request: ModelRequest, hasher: Hasher): Promise<FoundModel> {
-  const source = await findSource(request.model, request.revision);
+// The bundled model has one precision, which is int8.
+function filesOf(request: ModelRequest, { kind }: ModelSource): FileRequest {
+  const dtype = fileDtype(request.dtype);
+  return { ...request, dtype: kind === 'bundled' && dtype !== request.dtype ? undefined : dtype };
+}
+
+async function findModel(source: ModelSource, request: FileRequest, hasher: Hasher): Promise<FoundModel> {
   switch (source.kind) {
     case 'bundled':
       return findBundled(source.entry, request, hasher);
@@ -83,7 +93,14 @@ async function fingerprintOf({ entry, vision, preprocessor, dtype }: FoundModel,
   return modelFingerprint(Object.fromEntries(hashes), dtype);
 }
 
-async function sha256Of({ path, sha256 }: ModelFile, hasher: Hasher): Promise<string> {
+/**
+ * The hash of a model's file, which is read where nobody said it.
+ * @param file - which
+ * @param hasher - reads it
+ * @returns SHA-256, lower-case hex
+ * @throws `MODEL_NOT_FOUND`
+ */
+export async function sha256Of({ path, sha256 }: ModelFile, hasher: Hasher): Promise<string> {
   if (sha256 !== undefined) return sha256;
   const reply = await hasher.file(path);
   if (reply.ok) return reply.sha256;

@@ -1,5 +1,5 @@
 // How a model's cosines become probabilities: the scale and the bias that were trained with it, from whoever holds them.
-import { VisionError, messageOf } from '../errors.js';
+import { VisionError, messageOf, type VisionErrorCode } from '../errors.js';
 import { readGraphLogits } from '../optimize/graph-logits.js';
 import type { FoundModel } from './found.js';
 import { readCheckpointLogits } from './hub/checkpoint.js';
@@ -7,13 +7,17 @@ import { hubSettings } from './hub/settings.js';
 import type { Logits } from './manifest.js';
 import type { FetchOptions } from './model-options.js';
 
+// The checkpoint is not there, or holds no such numbers.
+const FINAL: VisionErrorCode[] = ['MODEL_NOT_FOUND', 'MODEL_INVALID'];
+
 /**
  * Finds the numbers for a model: those the caller gave, those of the bundled model, those in a graph of both towers beside the
  * split ones, or those of the trained checkpoint on the hub, of whose file a few hundred bytes are fetched and kept.
  * @param found - the model
  * @param options - how the hub may be asked
  * @returns the multiplier itself (not its logarithm) and the bias
- * @throws `ZERO_SHOT_UNSUPPORTED` when nobody holds them: they are never guessed
+ * @throws `ZERO_SHOT_UNSUPPORTED` when nobody holds them: they are never guessed; `MODEL_NOT_CACHED`,
+ * `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `ABORTED`
  */
 export async function readLogits(found: FoundModel, options: FetchOptions): Promise<Logits> {
   const { logits, entry, combined } = found;
@@ -26,7 +30,8 @@ export async function readLogits(found: FoundModel, options: FetchOptions): Prom
     try {
       return await readCheckpointLogits(entry.checkpoint, hubSettings(options), options.signal);
     } catch (cause) {
-      if (cause instanceof VisionError && cause.code === 'ABORTED') throw cause;
+      // What may be otherwise the next time is no property of the model.
+      if (cause instanceof VisionError && !FINAL.includes(cause.code)) throw cause;
       throw unknown(found.id, `its checkpoint ${entry.checkpoint} cannot be read: ${messageOf(cause)}`, cause);
     }
   }

@@ -2,14 +2,19 @@
 import { VisionError } from '../errors.js';
 import { OptionReader, checkNames, invalidOption } from '../option-reader.js';
 import type { DownloadProgress } from '../types.js';
-import { DTYPES, type Dtype } from './dtype.js';
+import { DTYPES, type Dtype, type FileDtype } from './dtype.js';
+import type { OptimizeProgress } from './optimized/report.js';
 import type { ModelFiles } from './source.js';
 
 /** Where a model may come from, and how much of it is wanted. */
 export interface FetchOptions {
   /** Branch, tag or commit of a hub model. Default: the one that the manifest pins, `main` for others. */
   revision?: string | undefined;
-  /** Precision of the weights, by the hub's file names. Default `fp32`; the bundled model has one of its own. */
+  /**
+   * Precision of the weights: by the hub's file names, or `int8`, which is made from the float32 files on first use and
+   * held against them; its own of the hub is `hub-int8`. Default for hub models `auto` (`int8` where the CPU is fast at it
+   * and it is accurate, else `fp32`), for others `fp32`; the bundled model has one of its own.
+   */
   dtype?: Dtype | undefined;
   /**
    * The hub cache, shared with Python's. Default: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else
@@ -22,8 +27,22 @@ export interface FetchOptions {
   text?: boolean | undefined;
   /** Hears how a download goes, about ten times a second. */
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** How `int8` is made; what is made with other options is another model. */
+  optimize?: OptimizeOptions | undefined;
+  /** Hears how making `int8` goes, after each image. */
+  onOptimize?: ((progress: OptimizeProgress) => void) | undefined;
   /** Aborts the creation or the download; what has arrived is kept for the next time. */
   signal?: AbortSignal | undefined;
+}
+
+/** How `int8` is made. */
+export interface OptimizeOptions {
+  /** Folder of at least 4 images to calibrate and compare with. Default: 30 photos of the package. */
+  calibrate?: string | undefined;
+  /** Least mean cosine to the float32 model, above 0 and below 1; that of any image may be 5 times as far from 1. Default 0.999. */
+  target?: number | undefined;
+  /** Whether a graph that misses the target is used all the same. Default false. */
+  force?: boolean | undefined;
 }
 
 /** Which model. */
@@ -40,6 +59,9 @@ export type ModelRequest = Readonly<
   Required<ModelOption> & FetchOptions & { model: string | ModelFiles; text: boolean }
 >;
 
+/** The same with the precision of the files that are needed for the one asked for. */
+export type FileRequest = Omit<ModelRequest, 'dtype'> & { readonly dtype: FileDtype | undefined };
+
 /** Names of {@link FetchOptions}. */
 export const FETCH_OPTIONS = [
   'revision',
@@ -48,6 +70,8 @@ export const FETCH_OPTIONS = [
   'localFilesOnly',
   'text',
   'onProgress',
+  'optimize',
+  'onOptimize',
   'signal',
 ] as const satisfies (keyof FetchOptions)[];
 
@@ -79,8 +103,33 @@ export function resolveModelRequest(options: ModelOption & FetchOptions): ModelR
     localFilesOnly: read.boolean('localFilesOnly'),
     text: read.boolean('text') ?? true,
     onProgress: read.callback('onProgress'),
+    optimize: optimizeOptions(options.optimize),
+    onOptimize: read.callback('onOptimize'),
     signal: read.signal('signal'),
   };
+}
+
+const OPTIMIZE: Readonly<Record<keyof OptimizeOptions, [expected: string, fits: (value: unknown) => boolean]>> = {
+  calibrate: ['a non-empty path', (value) => typeof value === 'string' && value !== ''],
+  target: ['a number above 0 and below 1', (value) => typeof value === 'number' && value > 0 && value < 1],
+  force: ['a boolean', (value) => typeof value === 'boolean'],
+};
+
+function optimizeOptions(value: unknown): OptimizeOptions | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption('optimize', 'an object', value);
+  }
+  for (const [name, given] of Object.entries(value)) {
+    const rule = Object.hasOwn(OPTIMIZE, name) ? OPTIMIZE[name as keyof OptimizeOptions] : undefined;
+    if (rule === undefined) {
+      const known = Object.keys(OPTIMIZE).join(', ');
+      throw new VisionError('INVALID_OPTION', `Unknown option "optimize.${name}". Known are: ${known}.`);
+    }
+    const [expected, fits] = rule;
+    if (given !== undefined && !fits(given)) throw invalidOption(`optimize.${name}`, expected, given);
+  }
+  return Object.freeze({ ...value });
 }
 
 // The paths of ModelFiles, and whether each must be there.

@@ -65,14 +65,17 @@ export class WorkerPool {
   #idle: (() => void) | undefined;
   /** Length of the model's vectors. */
   readonly dimensions: number;
+  /** Whether every worker took the prepared form of the image tower. */
+  readonly shared: boolean;
 
-  private constructor(piscina: Piscina, gate: ExitGate, options: PoolOptions, dimensions: number) {
+  private constructor(piscina: Piscina, gate: ExitGate, options: PoolOptions, warm: readonly Done[]) {
     this.#piscina = piscina;
     this.#gate = gate;
     this.#workers = options.workers;
     this.#maxQueue = options.maxQueue;
     this.#freeSlots = Array.from({ length: options.workers }, (_, slot) => slot);
-    this.dimensions = dimensions;
+    this.dimensions = warm[0]?.dimensions ?? 0;
+    this.shared = warm.every(({ shared }) => shared);
   }
 
   /**
@@ -100,11 +103,10 @@ export class WorkerPool {
     // An idle worker that dies has no job to fail; without a listener the event would end the process.
     piscina.on('error', () => undefined);
     try {
-      const [first] = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
-      return new WorkerPool(piscina, gate, options, first?.dimensions ?? 0);
+      const warm = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
+      return new WorkerPool(piscina, gate, options, warm);
     } catch (error) {
-      await piscina.destroy();
-      gate.release();
+      await destroy(piscina, gate, options.workers);
       throw error;
     }
   }
@@ -162,10 +164,7 @@ export class WorkerPool {
     if (this.#running > 0 || this.#queue.size > 0) {
       await new Promise<void>((resolve) => (this.#idle = resolve));
     }
-    // Sessions hold native memory that a terminated thread would not give back. One that fails to is ended anyway.
-    await everyWorker(this.#piscina, this.#gate, this.#workers, { kind: 'dispose' }).catch(() => undefined);
-    await this.#piscina.destroy();
-    this.#gate.release();
+    await destroy(this.#piscina, this.#gate, this.#workers);
   }
 
   get #running(): number {
@@ -195,6 +194,20 @@ export class WorkerPool {
   #settled(): void {
     if (this.#running === 0 && this.#queue.size === 0) this.#idle?.();
   }
+}
+
+/**
+ * Ends the threads. Sessions hold native memory that a terminated thread would not give back, so they are released first.
+ * And only a thread that has answered may be terminated: ending one that is still loading its modules or addons, as the
+ * replacement of a dead one does, aborts the whole process. One that fails to release is ended anyway.
+ * @param piscina - the pool
+ * @param gate - its exit gate
+ * @param workers - how many it has
+ */
+async function destroy(piscina: Piscina, gate: ExitGate, workers: number): Promise<void> {
+  await everyWorker(piscina, gate, workers, { kind: 'dispose' }).catch(() => undefined);
+  await piscina.destroy();
+  gate.release();
 }
 
 /**

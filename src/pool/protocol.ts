@@ -9,6 +9,8 @@ import type { GateMemory } from './exit-gate.js';
 export interface WorkerConfig {
   /** Path of the image tower. */
   visionModel: string;
+  /** Its prepared form, if there is one. */
+  visionPrepared?: PreparedGraph | undefined;
   /** The text tower, if the model has one; opened on the first text. */
   text: TextFiles | undefined;
   /** How images become tensors. */
@@ -20,6 +22,19 @@ export interface WorkerConfig {
   /** Shared with the pool, see {@link enterNative}. */
   gate: GateMemory;
 }
+
+/** A graph whose weights all workers share, made for this machine from another one. */
+export interface PreparedGraph {
+  /** Path of the ONNX file. */
+  path: string;
+  /** The input that it is proven with. */
+  probe: Probe;
+  /** SHA-256 (hex) of what it has to compute from that. */
+  proof: string;
+}
+
+/** A fixed input: noise of that shape, or a few tokens. */
+export type Probe = { input: 'pixel_values'; height: number; width: number } | { input: 'input_ids' };
 
 /** How many texts share a run, and so how many a job best holds; decisions/0009 has the measurement. */
 export const TEXT_BATCH = 4;
@@ -70,6 +85,8 @@ export interface PixelsJob {
 export interface TextsJob {
   kind: 'texts';
   texts: readonly string[];
+  /** Prepared form of the tower, if there is one; the first job's is the one that is opened. */
+  prepared?: PreparedGraph | undefined;
 }
 
 /** Opens the image session and runs it once. */
@@ -106,11 +123,13 @@ export interface Failure {
   message: string;
 }
 
-/** An embedding; `times` is there for images only. */
+/** An embedding; `times` is there for images only, `shared` for texts. */
 export interface Embedded {
   ok: true;
   vector: Float32Array;
   times?: StageTimes;
+  /** Whether the text tower's weights are those of its prepared form. */
+  shared?: boolean;
 }
 
 /** Answer to {@link TextsJob}. */
@@ -120,12 +139,16 @@ export interface TextsEmbedded {
   vectors: Float32Array;
   /** The texts that have no embedding, by their place in the job. */
   failures: (Failure & { index: number })[];
+  /** Whether the text tower's weights are those of its prepared form. */
+  shared: boolean;
 }
 
 /** Answer to {@link WarmJob} and {@link DisposeJob}. */
 export interface Done {
   ok: true;
   dimensions: number;
+  /** Whether the image tower's weights are those of its prepared form. */
+  shared: boolean;
 }
 
 /** The answer that belongs to a job. */

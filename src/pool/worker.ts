@@ -3,8 +3,9 @@ import { workerData } from 'node:worker_threads';
 import { VisionError, messageOf } from '../errors.js';
 import type { Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
+import { openTower, type OpenTower } from '../inference/open-tower.js';
 import { l2Normalize } from '../inference/postprocess.js';
-import { TowerSession, imageTensor } from '../inference/session.js';
+import { imageTensor } from '../inference/session.js';
 import { TextEmbedder } from '../inference/text-embedder.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { enterNative } from './exit-gate.js';
@@ -16,6 +17,7 @@ import type {
   ImageJob,
   Job,
   PixelsJob,
+  PreparedGraph,
   Task,
   TextsEmbedded,
   TextsJob,
@@ -30,18 +32,21 @@ const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode);
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 // Opened once and kept; a failed opening is kept as well, it would fail again.
-let vision: Promise<TowerSession> | undefined;
+let vision: Promise<OpenTower> | undefined;
 let text: Promise<TextEmbedder> | undefined;
 
-function openVision(): Promise<TowerSession> {
-  return (vision ??= TowerSession.open(config.visionModel, 'pixel_values', config.sessionOptions));
+function openVision(): Promise<OpenTower> {
+  const { visionModel, visionPrepared, sessionOptions } = config;
+  return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions));
 }
 
-function openText(): Promise<TextEmbedder> {
+function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
   if (config.text === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
   const files = config.text;
-  return (text ??= readTextTower(files).then((tower) => TextEmbedder.open(tower, config.sessionOptions)));
+  return (text ??= readTextTower(files).then((tower) =>
+    TextEmbedder.open(tower, config.sessionOptions, prepared),
+  ));
 }
 
 async function warm(): Promise<Done> {
@@ -54,12 +59,14 @@ async function warm(): Promise<Done> {
     bytesPerSample: 1,
     orientation: 1,
   });
-  const [output] = await (await openVision()).run(tensor);
-  return { ok: true, dimensions: output?.length ?? 0 };
+  const { session, shared, dimensions } = await openVision();
+  if (dimensions !== undefined) return { ok: true, dimensions, shared };
+  const [output] = await session.run(tensor);
+  return { ok: true, dimensions: output?.length ?? 0, shared };
 }
 
 async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
-  const session = await openVision();
+  const { session } = await openVision();
   // Before the work, when nothing of the image before is in use any more.
   await reclaim(lastImageBytes);
   lastImageBytes = nativeBytes(job);
@@ -92,8 +99,9 @@ function nativeBytes(job: ImageJob | PixelsJob): number {
   return job.kind === 'image' ? job.bytes.length + 8 * job.header.width * job.header.height : job.data.length;
 }
 
-async function embedTexts({ texts }: TextsJob): Promise<TextsEmbedded> {
-  const outputs = await (await openText()).embed(texts);
+async function embedTexts({ texts, prepared }: TextsJob): Promise<TextsEmbedded> {
+  const embedder = await openText(prepared);
+  const outputs = await embedder.embed(texts);
   const dimensions = outputs.find((output) => output instanceof Float32Array)?.length ?? 0;
   const vectors = new Float32Array(outputs.length * dimensions);
   const failures: TextsEmbedded['failures'] = [];
@@ -106,13 +114,13 @@ async function embedTexts({ texts }: TextsJob): Promise<TextsEmbedded> {
     if (vector !== undefined) vectors.set(vector, index * dimensions);
     else failures.push({ ok: false, index, code: 'TEXT_NOT_UNDERSTOOD', message: NO_WORD_KNOWN });
   });
-  return { ok: true, vectors, failures };
+  return { ok: true, vectors, failures, shared: embedder.shared };
 }
 
 async function dispose(): Promise<Done> {
-  await (await vision)?.release();
+  await (await vision)?.session.release();
   await (await text)?.release();
-  return { ok: true, dimensions: 0 };
+  return { ok: true, dimensions: 0, shared: false };
 }
 
 function answer(job: Job): Promise<Embedded | TextsEmbedded | Done> {

@@ -28,3 +28,14 @@ export type {
   TensorProto,
   ValueInfoProto,
 } from 'onnx-buf';
+
+/**
+ * A copy of a message with some fields changed. What it holds is shared. (A spread would lose the fields' defaults,
+ * which are the prototype's.)
+ * @param message - any
+ * @param changes - fields of the copy
+ * @returns the copy
+ */
+export function copyWith<T extends object>(message: T, changes: Partial<T>): T {
+  return Object.assign(Object.create(Object.getPrototypeOf(message) as object) as T, message, changes);
+}

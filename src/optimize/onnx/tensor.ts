@@ -114,7 +114,7 @@ export function numberValues(model: OnnxModel, tensor: TensorProto): number[] {
  */
 export function makeTensor(
   name: string,
-  type: DataType,
+  type: number,
   shape: readonly number[],
   values: TensorValues,
 ): TensorProto {
@@ -123,7 +123,7 @@ export function makeTensor(
     throw new VisionError(
       'INVALID_ARGUMENT',
       `Expected ${elementCount(shape)} values in a ${expected?.name ?? 'typed array'} for tensor "${name}" of type ` +
-        `${DataType[type]} but received ${values.length} in a ${values.constructor.name}.`,
+        `${DataType[type] ?? type} but received ${values.length} in a ${values.constructor.name}.`,
     );
   }
   return create(TensorProtoSchema, {

@@ -1,0 +1,56 @@
+// The images that a model is calibrated and compared with: the package's photos, or a folder of the caller's.
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { VisionError, messageOf } from '../../errors.js';
+import { packageRoot } from '../../package-root.js';
+import type { Hasher } from '../../pool/hasher.js';
+
+/** Images, and one name for what is in them. */
+export interface Calibration {
+  paths: string[];
+  /** SHA-256 (hex) over the hashes of the files. */
+  hash: string;
+}
+
+const IMAGE = /\.(jpe?g|png|webp|avif|bmp|tiff?|gif)$/i;
+// One half for ranges, one to compare, and neighbours among them.
+const LEAST = 4;
+// 30 bring a mean that more do not change; each costs about a second of a large model.
+const MOST = 100;
+
+/**
+ * Finds calibration images.
+ * @param folder - of the caller's; undefined for the package's photos
+ * @param hasher - reads them
+ * @returns at most 100 of its images, evenly spread over the sorted names
+ * @throws `INVALID_OPTION` when the folder cannot be read or holds fewer than 4 images
+ */
+export async function findCalibration(folder: string | undefined, hasher: Hasher): Promise<Calibration> {
+  const directory = folder === undefined ? join(packageRoot(), 'examples', 'photos') : resolve(folder);
+  let names: string[];
+  try {
+    names = (await readdir(directory)).filter((name) => IMAGE.test(name)).sort();
+  } catch (cause) {
+    throw new VisionError('INVALID_OPTION', `The calibration folder ${directory} cannot be read: ${messageOf(cause)}.`, {
+      cause,
+    });
+  }
+  if (names.length < LEAST) {
+    throw new VisionError(
+      'INVALID_OPTION',
+      `Expected at least ${LEAST} images in the calibration folder ${directory} but found ${names.length}: better 30, of ` +
+        'what the model will see.',
+    );
+  }
+  const step = Math.max(1, names.length / MOST);
+  const chosen = Array.from({ length: Math.min(names.length, MOST) }, (_, i) => names[Math.floor(i * step)] as string);
+  const paths = chosen.map((name) => join(directory, name));
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const reply = await hasher.file(path);
+    if (!reply.ok) throw new VisionError('INVALID_OPTION', `The image ${path} cannot be read: ${reply.message}.`);
+    hash.update(reply.sha256);
+  }
+  return { paths, hash: hash.digest('hex') };
+}

@@ -1,0 +1,83 @@
+// Rules of operators that multiply and sum.
+import { intAttribute } from '../onnx/attributes.js';
+import { atAxis, axesOf } from './common.js';
+import { broadcast } from './dims.js';
+import { NOTHING, type Fact, type RuleInput } from './fact.js';
+
+/**
+ * @param input - what is known of the inputs
+ * @returns what is known of the outputs
+ */
+export function attention(input: RuleInput): Fact[] {
+  const {
+    inputs: [query = NOTHING, , value = NOTHING],
+  } = input;
+  const [batch, tokens] = query.shape ?? [];
+  const width = value.shape?.[2];
+  const known = batch !== undefined && tokens !== undefined && width !== undefined;
+  return [{ type: query.type, shape: known ? [batch, tokens, width] : undefined }];
+}
+
+/**
+ * @param input - what is known of the inputs
+ * @returns what is known of the outputs
+ */
+export function matmul(input: RuleInput): Fact[] {
+  const {
+    inputs: [a = NOTHING, b = NOTHING],
+    fresh,
+  } = input;
+  const rows = a.shape?.at(-2);
+  const columns = b.shape?.at(-1);
+  if (!a.shape || !b.shape || rows === undefined || columns === undefined || b.shape.length < 2)
+    return [{ type: a.type }];
+  return [
+    { type: a.type, shape: [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2), fresh), rows, columns] },
+  ];
+}
+
+/**
+ * @param input - what is known of the inputs
+ * @returns what is known of the outputs
+ */
+export function gemm(input: RuleInput): Fact[] {
+  const {
+    node,
+    inputs: [a = NOTHING, b = NOTHING],
+  } = input;
+  const rows = a.shape?.[intAttribute(node, 'transA', 0) === 1 ? 1 : 0];
+  const columns = b.shape?.[intAttribute(node, 'transB', 0) === 1 ? 0 : 1];
+  return [{ type: a.type, shape: rows === undefined || columns === undefined ? undefined : [rows, columns] }];
+}
+
+/**
+ * @param input - what is known of the inputs
+ * @returns what is known of the outputs
+ */
+export function conv(input: RuleInput): Fact[] {
+  const {
+    inputs: [x = NOTHING, w = NOTHING],
+    fresh,
+  } = input;
+  const batch = x.shape?.[0];
+  const channels = w.shape?.[0];
+  if (!x.shape || batch === undefined || channels === undefined) return [{ type: x.type }];
+  return [{ type: x.type, shape: [batch, channels, ...x.shape.slice(2).map(fresh)] }];
+}
+
+/**
+ * @param input - what is known of the inputs
+ * @returns what is known of the outputs
+ */
+export function reduce(input: RuleInput): Fact[] {
+  const [x = NOTHING] = input.inputs;
+  const axes = axesOf(input);
+  if (!x.shape || !axes) return [{ type: x.type }];
+  const { length } = x.shape;
+  const reduced = new Set(axes.map((axis) => atAxis(axis, length)));
+  const kept = intAttribute(input.node, 'keepdims', 1) === 1;
+  const shape = kept
+    ? x.shape.map((dim, i) => (reduced.has(i) ? 1 : dim))
+    : x.shape.filter((_, i) => !reduced.has(i));
+  return [{ type: x.type, shape }];
+}
