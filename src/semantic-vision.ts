@@ -98,8 +98,8 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - all optional; without any, the bundled model is used and nothing is fetched
    * @returns a ready instance
    * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`, `ABORTED`; for
-   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`; for `int8`
-   * `ACCURACY_MISSED`
+   * hub models also `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`,
+   * `CACHE_UNUSABLE`; for `int8` `ACCURACY_MISSED`
    */
   static async create(options?: SemanticVisionOptions): Promise<SemanticVision> {
     const resolved = resolveOptions(options);

@@ -93,7 +93,10 @@ export interface ClassifyOptions extends EmbedOptions {
   template?: string | undefined;
 }
 
-/** How far a download is. Bytes that an earlier, interrupted one left behind count as there. */
+/**
+ * How far the download of a model is. Bytes that an earlier, interrupted one left behind count as there; files that are in
+ * the cache are left out.
+ */
 export interface DownloadProgress {
   /** The file that is being downloaded, relative to the repository. */
   file: string;
@@ -101,9 +104,12 @@ export interface DownloadProgress {
   fileBytes: number;
   /** Its size; undefined where the hub does not say it. */
   fileTotal: number | undefined;
-  /** Bytes of all files that had to be downloaded, so far. */
+  /** Bytes of all of the model's files that had to be downloaded, so far: one count from the first file to the last. */
   bytes: number;
-  /** Their sizes together; undefined where the hub does not say all of them. */
+  /**
+   * Their sizes together; never changes once it is there. Undefined during the first, small files (`*config.json`), which say
+   * what else is needed, and where the hub does not say all sizes.
+   */
   total: number | undefined;
 }
 

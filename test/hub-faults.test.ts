@@ -1,15 +1,19 @@
-// A thousand downloads that go wrong at random: after each, every file is whole or not there, and the next call mends it.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+// Downloads of files and of models that go wrong at random: afterwards every file is whole or not there, a model is complete
+// or an error, and the next call mends it.
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VisionError } from '../dist/esm/errors.js';
+import { findOnHub } from '../dist/esm/models/find-on-hub.js';
+import { resolveFetchOptions } from '../dist/esm/models/model-options.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
-import { Client, REPO, holds, large, random, small } from './helpers/hub-client.js';
+import { Client, QUICK, REPO, holds, large, random, small } from './helpers/hub-client.js';
 import { HubServer, type Fault, type ServedFile } from './helpers/hub-server.js';
 
 const FAULTED = 1000;
+const FAULTED_MODELS = 200;
 const SEED = 20240607;
 // Thousands of caches are made and removed: in memory where that is possible.
 const DISK = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -72,6 +76,87 @@ faults(`after ${FAULTED} faulted downloads the files were whole or absent each t
   // The test is worth something only if the faults hit, in all their ways, and are often overcome.
   for (const outcome of ['done', ...EXPECTED]) assert.ok((outcomes.get(outcome) ?? 0) > 0, outcome);
   assert.ok((outcomes.get('done') ?? 0) < FAULTED);
+});
+
+faults(`${FAULTED_MODELS} faulted pulls gave a complete model or an error, never a smaller one`, async () => {
+  const next = random(SEED);
+  const upTo = (limit: number) => Math.floor(next() * limit);
+  const server = await HubServer.start();
+  process.env.HF_ENDPOINT = server.endpoint;
+  const hasher = new Hasher();
+  const outcomes = new Map<string, number>();
+  const revisions = ['first', 'second'].map((name) => {
+    const of = (length: number, lfs: boolean) => ({ content: Buffer.alloc(length, name), lfs });
+    const config = JSON.stringify({ model_type: 'siglip', name });
+    const files: Record<string, ServedFile> = {
+      'preprocessor_config.json': of(200, false),
+      'config.json': { content: Buffer.from(config), lfs: false },
+      'tokenizer.json': of(2000, false),
+      'tokenizer_config.json': of(300, false),
+      'onnx/vision_model.onnx': of(70_000, true),
+      'onnx/vision_model.onnx_data': of(90_000, true),
+      'onnx/text_model.onnx': of(66_000, true),
+    };
+    return files;
+  });
+
+  for (let run = 0; run < FAULTED_MODELS; run++) {
+    server.reset();
+    const cacheDir = mkdtempSync(join(DISK, 'semantic-vision-hub-faults-'));
+    const repo = `org/model-${run}`;
+    const source = { kind: 'hub' as const, id: repo, repo, revision: 'main', entry: undefined };
+    // Every file's content tells its commit: a model made of two would be seen.
+    const pull = async (localFilesOnly: boolean, timing = QUICK) => {
+      const request = { ...resolveFetchOptions(repo, { cacheDir, localFilesOnly }), dtype: 'fp32' as const };
+      const { revision, vision, text, preprocessor, config } = await findOnHub(
+        source,
+        request,
+        hasher,
+        timing,
+      );
+      const there = text ? [text.graph, ...text.graph.data, text.tokenizer, text.tokenizerConfig] : [];
+      const found = [...vision.data, vision, preprocessor, config, ...there].map((file) => file!);
+      const files = revisions[commits.indexOf(revision)]!;
+      assert.equal(found.map(({ name }) => name).sort(), Object.keys(files).sort(), `run ${run}`);
+      for (const { name, path } of found) {
+        assert.ok(readFileSync(path).equals(files[name]!.content), `run ${run}: ${path}`);
+      }
+      return commits.indexOf(revision);
+    };
+    const commits = [server.commit(repo, revisions[0]!)];
+    // Half of them are updates of what is in the cache.
+    const isUpdate = run % 2 === 1;
+    if (isUpdate) {
+      assert.is(await pull(false), 0);
+      commits.push(server.commit(repo, revisions[1]!));
+    }
+    const newest = commits.length - 1;
+    const places = upTo(6) + 1;
+    for (let i = 0; i < places; i++) {
+      const fault = randomFault(upTo, 90_000);
+      // A hub that says itself that it lacks a file is believed.
+      if (fault.kind === 'status' && fault.status === 404) fault.status = 403;
+      server.faults.push(...Array.from({ length: upTo(6) }, () => undefined), fault);
+    }
+    const outcome = await pull(false, { ...QUICK, ...HASTY }).then(
+      (which) => (which === newest ? 'done' : 'older'),
+      (error: unknown) => {
+        if (error instanceof VisionError && EXPECTED.includes(error.code)) return error.code;
+        throw error;
+      },
+    );
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    server.reset();
+    if (outcome === 'done' || isUpdate)
+      assert.is(await pull(true), outcome === 'done' ? newest : 0, `run ${run}`);
+    assert.is(await pull(false), newest, `run ${run}`);
+    rmSync(cacheDir, { recursive: true });
+  }
+  await hasher.close();
+  await server.close();
+  console.log([...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', '));
+  for (const outcome of ['done', 'older', 'HUB_UNREACHABLE'])
+    assert.ok((outcomes.get(outcome) ?? 0) > 0, outcome);
 });
 
 function randomFault(upTo: (limit: number) => number, size: number): Fault {

@@ -118,6 +118,40 @@ hub('dtype and revision choose the files; what is not there is named', async () 
   await refused(pullModel(REPO, { cacheDir: newCache(), localFilesOnly: true }), 'MODEL_NOT_CACHED');
 });
 
+hub('a revision and a repository that cannot be are options that cannot be', async () => {
+  const cacheDir = newCache();
+  await refused(pullModel(REPO, { cacheDir, revision: '../x' }), 'INVALID_OPTION', /option "revision"/);
+  await refused(pullModel('a--b/c', { cacheDir }), 'INVALID_OPTION', /option "model"/);
+  assert.is(server.seen.length, 0);
+});
+
+hub('one failure of the hub on the way to a graph does not cost the model, or its text tower', async () => {
+  for (const graph of GRAPHS) {
+    const cacheDir = newCache();
+    let failed = false;
+    server.down = ({ path }) => !failed && path.endsWith(graph) && (failed = true);
+    const { files } = await pullModel(REPO, { cacheDir });
+    server.down = undefined;
+    assert.ok(failed);
+    assert.equal(files.map(({ name }) => name).sort(), [...CONFIGS, ...GRAPHS].sort());
+  }
+});
+
+hub(
+  'what was fetched without texts says offline that they are not cached, not that there are none',
+  async () => {
+    const cacheDir = newCache();
+    await pullModel(REPO, { cacheDir, text: false });
+    const offline = { model: REPO, cacheDir, workers: 1, localFilesOnly: true };
+    await refused(SemanticVision.create(offline), 'MODEL_NOT_CACHED', /text_model\.onnx/);
+    await refused(modelInfo(REPO, { cacheDir }), 'MODEL_NOT_CACHED', /text_model\.onnx/);
+    assert.is((await modelInfo(REPO, { cacheDir, text: false })).text, null);
+    const vision = await SemanticVision.create({ ...offline, text: false });
+    await vision.embedImage(image);
+    await vision.close();
+  },
+);
+
 hub('a known id is mapped to its repository; dimensions are the model’s, and are checked', async () => {
   const entry = (await readManifest()).find(
     (each): each is HubModel => each.id === 'google/siglip-base-patch16-224',

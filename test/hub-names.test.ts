@@ -37,7 +37,7 @@ names('repositories as the hub allows them', async () => {
     'a/b#x',
     'a/%2e%2e',
   ]) {
-    await refused(() => checkRepo(repo), 'INVALID_ARGUMENT', /repository/);
+    await refused(() => checkRepo(repo), 'INVALID_OPTION', /repository/);
   }
 });
 
@@ -60,7 +60,7 @@ names('revisions: branches, tags, pull requests, commits', async () => {
     'a\n',
     'C:x',
   ]) {
-    await refused(() => checkRevision(bad), 'INVALID_ARGUMENT', /revision/);
+    await refused(() => checkRevision(bad), 'INVALID_OPTION', /revision/);
   }
 });
 

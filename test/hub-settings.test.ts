@@ -93,6 +93,26 @@ settings('the endpoint loses its last slash, may have a path, and must be an htt
   }
 });
 
+settings('an endpoint with a password is refused without showing it', async () => {
+  for (const bad of [
+    'https://me:hidden@host',
+    'https://:hidden@host',
+    'https://hidden@host',
+    'me:hidden@host',
+    'https://me:hid/hidden@host',
+    'https://me:a@hidden@host',
+    'https://host?token=hidden',
+    'https://host/#hidden',
+  ]) {
+    const { message } = await refused(
+      () => hubSettings({}, { HF_HOME, HF_ENDPOINT: bad }),
+      'INVALID_OPTION',
+      /without credentials or query for HF_ENDPOINT .*host/,
+    );
+    assert.not.match(message, /hid/, bad);
+  }
+});
+
 settings('offline by option or variable', () => {
   const offline = (env: Record<string, string>, options = {}) =>
     hubSettings(options, { HF_HOME, ...env }).offline;

@@ -25,7 +25,7 @@ const OFFLINE = { offline: true };
 // Nobody listens there: any request fails.
 const UNPLUGGED = { endpoint: 'http://127.0.0.1:9' };
 
-const snapshots = suite('fetchSnapshot');
+const snapshots = suite('HubSession');
 let server: HubServer;
 let client: Client;
 let commit = '';
@@ -183,8 +183,8 @@ snapshots('a revision that the hub no longer has is an error even if it is cache
 });
 
 snapshots('names are checked before anything else', async () => {
-  await refused(client.fetch({ repo: '../x' }), 'INVALID_ARGUMENT');
-  await refused(client.fetch({ revision: '../x' }), 'INVALID_ARGUMENT');
+  await refused(client.fetch({ repo: '../x' }), 'INVALID_OPTION');
+  await refused(client.fetch({ revision: '../x' }), 'INVALID_OPTION');
   await refused(client.fetch({ files: ['config.json', '../x'] }), 'INVALID_ARGUMENT');
   await refused(client.fetch({ files: [] }), 'INVALID_ARGUMENT');
   assert.is(server.seen.length, 0);

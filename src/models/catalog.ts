@@ -146,8 +146,8 @@ function notPulled(model: string): (error: unknown) => never {
     if (!(cause instanceof VisionError) || cause.code !== 'MODEL_NOT_CACHED') throw cause;
     throw new VisionError(
       'MODEL_NOT_CACHED',
-      `"${model}" is not on this machine, and nothing is fetched for asking: pull it first (pullModel, or ` +
-        `semantic-vision model pull ${model}).`,
+      `"${model}" is not on this machine, or not all that was asked for, and nothing is fetched for asking: pull it first ` +
+        `(pullModel, or semantic-vision model pull ${model}). ${cause.message}`,
       { cause },
     );
   };

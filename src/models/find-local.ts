@@ -179,7 +179,9 @@ async function findFile(directory: string, name: string): Promise<ModelFile | un
   return found?.isFile() ? file(directory, name) : undefined;
 }
 
-// Larger tensors lie in files of their own beside the graph, called after it: model.onnx_data, model.onnx.data.
+// Larger tensors lie in files of their own beside the graph, by custom called after it: model.onnx_data, model.onnx.data, and
+// both with _1, _2 and so on. Their true names are in the graph, too large a file to be parsed for them; ONNX Runtime finds
+// others as well, but nothing here does, the fingerprint included.
 async function findGraph(directory: string, name: string): Promise<GraphFile | undefined> {
   const graph = (await findFile(directory, `onnx/${name}`)) ?? (await findFile(directory, name));
   if (graph === undefined) return undefined;

@@ -32,7 +32,7 @@ export interface LoadedModel {
  * @param hasher - hashes the files
  * @returns the model
  * @throws `MODEL_NOT_FOUND`, `MODEL_INVALID`, `INVALID_OPTION`, `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`,
- * `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`, `ABORTED`
+ * `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`, `CACHE_UNUSABLE`, `ABORTED`
  */
 export async function loadModel(request: ModelRequest, hasher: Hasher): Promise<LoadedModel> {
   const source = await findSource(request.model, request.revision);

@@ -12,7 +12,8 @@ const FINAL: VisionErrorCode[] = ['MODEL_NOT_FOUND', 'MODEL_INVALID'];
 
 /**
  * Finds the numbers for a model: those the caller gave, those of the bundled model, those in a graph of both towers beside the
- * split ones, or those of the trained checkpoint on the hub, of whose file a few hundred bytes are fetched and kept.
+ * split ones, or those of the trained checkpoint on the hub, of whose file the header (about 100 KB) and the two are fetched;
+ * the two are kept.
  * @param found - the model
  * @param options - how the hub may be asked
  * @returns the multiplier itself (not its logarithm) and the bias

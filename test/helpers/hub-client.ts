@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { DownloadProgress } from '../../dist/esm/types.js';
 import type { HubSettings } from '../../dist/esm/models/hub/settings.js';
-import { fetchSnapshot, type HubFile, type HubSnapshot } from '../../dist/esm/models/hub/snapshot.js';
+import type { HubFile } from '../../dist/esm/models/hub/cached-files.js';
+import { HubSession, type HubSnapshot, type SessionRequest } from '../../dist/esm/models/hub/snapshot.js';
 import { TIMING, type Timing } from '../../dist/esm/models/hub/timing.js';
 import type { Hasher } from '../../dist/esm/pool/hasher.js';
 import { gitBlob, sha256, type HubServer, type ServedFile } from './hub-server.js';
@@ -57,6 +58,21 @@ export function large(size: number, seed = size): ServedFile {
  */
 export function small(size: number, seed = size): ServedFile {
   return { content: bytes(size, seed), lfs: false };
+}
+
+/**
+ * @param request - which files of which revision
+ * @param timing - patience
+ * @returns the files, as one session brings them
+ */
+export async function fetchSnapshot(
+  { files, ...request }: SessionRequest & { files: readonly HubFile[] },
+  timing: Timing,
+): Promise<HubSnapshot> {
+  const session = new HubSession(request, timing);
+  const snapshot = await session.get(files);
+  await session.remember();
+  return snapshot;
 }
 
 /** What a call may say differently. */

@@ -1,8 +1,9 @@
 // A process of its own that fetches one snapshot and says how it went: one line of JSON.
 import { VisionError } from '../../dist/esm/errors.js';
-import { fetchSnapshot, type HubFile } from '../../dist/esm/models/hub/snapshot.js';
+import type { HubFile } from '../../dist/esm/models/hub/cached-files.js';
 import { TIMING } from '../../dist/esm/models/hub/timing.js';
 import { Hasher } from '../../dist/esm/pool/hasher.js';
+import { fetchSnapshot } from './hub-client.js';
 
 /** What the process is asked for. */
 export interface Errand {

@@ -77,8 +77,12 @@ export class HubServer {
   readonly moved = new Map<string, string>();
   /** Called before an answer; what it returns is waited for. */
   before: ((seen: Seen) => Promise<void> | void) | undefined;
+  /** Requests that are answered with 503, however often they come. */
+  down: ((seen: Seen) => boolean) | undefined;
 
   readonly #repos = new Map<string, Repository>();
+  /** By SHA-256. */
+  readonly #large = new Map<string, ServedFile>();
   readonly #sockets = new Set<Socket>();
   readonly #hub: Server;
   readonly #cdn: Server;
@@ -135,6 +139,7 @@ export class HubServer {
     const hash = createHash('sha1').update(`${repo} ${branch} ${known.commits.size}`).digest('hex');
     known.commits.set(hash, new Map(Object.entries(files)));
     known.refs.set(branch, hash);
+    for (const file of Object.values(files)) if (file.lfs) this.#large.set(sha256(file.content), file);
     this.#repos.set(repo, known);
     return hash;
   }
@@ -164,7 +169,12 @@ export class HubServer {
       response.writeHead(fault.status, fault.headers).end(method === 'HEAD' ? undefined : 'broken');
       return;
     }
-    if (at === 'cdn') this.#serve(this.#findBySha(url), request, response, fault);
+    if (this.down?.(seen)) {
+      response.writeHead(503).end();
+      return;
+    }
+    if (at === 'cdn')
+      this.#serve(this.#large.get(url.slice(1).split('?')[0] ?? ''), request, response, fault);
     else this.#resolve(url, request, response, fault);
   }
 
@@ -216,14 +226,6 @@ export class HubServer {
       .end();
     // The fault was meant for a body.
     if (fault !== undefined) this.faults.unshift(fault);
-  }
-
-  #findBySha(url: string): ServedFile | undefined {
-    const hash = url.slice(1).split('?')[0];
-    const files = [...this.#repos.values()].flatMap(({ commits }) =>
-      [...commits.values()].flatMap((each) => [...each.values()]),
-    );
-    return files.find(({ content, lfs }) => lfs && sha256(content) === hash);
   }
 
   #serve(

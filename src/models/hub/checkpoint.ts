@@ -1,6 +1,6 @@
-// The scale and the bias that a SigLIP checkpoint was trained to: a few hundred kilobytes of its file, fetched once and kept.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// The scale and the bias that a SigLIP checkpoint was trained to: the header of its file and eight bytes, fetched once and kept.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { VisionError } from '../../errors.js';
 import type { Logits } from '../manifest.js';
 import { readScalars } from '../safetensors.js';
@@ -8,6 +8,7 @@ import { retrying } from './answers.js';
 import { inquire, subjectOf, urlOf, type Source } from './remote-file.js';
 import { Watch, discard, send } from './request.js';
 import type { HubSettings } from './settings.js';
+import { replace } from './storage.js';
 import { TIMING, type Timing } from './timing.js';
 
 const FILE = 'model.safetensors';
@@ -22,7 +23,7 @@ interface Kept {
 }
 
 /**
- * Reads the two numbers.
+ * Reads the two numbers. The header that says where they are has about 100 KB; the rest of the file, gigabytes, stays.
  * @param repo - the repository that the checkpoint was published in
  * @param settings - how the hub is reached, and where things are kept
  * @param signal - aborts
@@ -66,15 +67,10 @@ async function fetchKept(
   const read = (start: number, length: number) => readRange(source, start, length);
   const numbers = await readScalars(read, ['logit_scale', 'logit_bias'], `${repo}/${FILE}`);
   const kept: Kept = { repo, commit, ...numbers };
-  await keep(path, kept).catch(() => undefined); // a cache that cannot be written to costs a request the next time
+  const text = `${JSON.stringify(kept, undefined, 2)}\n`;
+  // A cache that cannot be written to costs the requests again the next time.
+  await replace(path, (beside) => writeFile(beside, text)).catch(() => undefined);
   return kept;
-}
-
-async function keep(path: string, kept: Kept): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${process.pid}`;
-  await writeFile(beside, `${JSON.stringify(kept, undefined, 2)}\n`);
-  await rename(beside, path);
 }
 
 async function readRange(source: Source, start: number, length: number): Promise<Buffer> {

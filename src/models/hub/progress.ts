@@ -6,26 +6,32 @@ import type { DownloadProgress } from '../../types.js';
 export class Progress {
   readonly #report: ((progress: DownloadProgress) => void) | undefined;
   readonly #interval: number;
-  readonly #total: number | undefined;
+  #total: number | undefined;
+  // Of what was announced so far; undefined once the hub left one out.
+  #announced: number | undefined = 0;
   #done = 0;
   #last = Number.NEGATIVE_INFINITY;
 
   /**
    * @param report - the caller's function
    * @param interval - least ms between two calls of it within a file
-   * @param files - all that will be downloaded
    */
-  constructor(
-    report: ((progress: DownloadProgress) => void) | undefined,
-    interval: number,
-    files: readonly { size: number | undefined }[],
-  ) {
+  constructor(report: ((progress: DownloadProgress) => void) | undefined, interval: number) {
     this.#report = report;
     this.#interval = interval;
-    this.#total = files.reduce<number | undefined>(
+  }
+
+  /**
+   * Files will be downloaded, after those that were.
+   * @param files - their sizes
+   * @param more - whether others will follow, of which nothing is known yet
+   */
+  expect(files: readonly { size: number | undefined }[], more: boolean): void {
+    this.#announced = files.reduce<number | undefined>(
       (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
-      0,
+      this.#announced,
     );
+    this.#total = more ? undefined : this.#announced;
   }
 
   /**

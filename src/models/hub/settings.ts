@@ -57,10 +57,15 @@ function cacheHome(env: Environment): string {
 function endpointOf(env: Environment): string {
   const endpoint = (value(env, 'HF_ENDPOINT') ?? DEFAULT_ENDPOINT).replace(/\/+$/, '');
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  const plain = url?.username === '' && url.search === '' && url.hash === '';
+  const plain = url?.username === '' && url.password === '' && url.search === '' && url.hash === '';
   if (plain && /^https?:$/.test(url.protocol)) return endpoint;
   const expected = 'an http(s) URL without credentials or query';
-  throw new VisionError('INVALID_OPTION', expectedButReceived('HF_ENDPOINT', expected, endpoint));
+  throw new VisionError('INVALID_OPTION', expectedButReceived('HF_ENDPOINT', expected, withoutSecrets(endpoint)));
+}
+
+// Whatever the value is, a password stands before an @, and a key after a ? or #.
+function withoutSecrets(endpoint: string): string {
+  return endpoint.replace(/^.*@/s, '…@').replace(/[?#].*$/s, '?…');
 }
 
 // A token is a secret: no message shows it, not even one that cannot be used.

@@ -3,32 +3,23 @@ import { throwIfAborted } from '../../abort.js';
 import { VisionError, expectedButReceived } from '../../errors.js';
 import type { Hasher } from '../../pool/hasher.js';
 import { FileMissing } from './answers.js';
-import { download, examine } from './download.js';
+import { CachedFiles, eachOf, type HubFile, type LocalFile } from './cached-files.js';
+import { download } from './download.js';
 import { RepoCache } from './layout.js';
 import { COMMIT, checkPath, checkRepo, checkRevision } from './names.js';
 import { Progress } from './progress.js';
 import type { DownloadProgress } from '../../types.js';
 import { inquire, type RemoteFile, type Source } from './remote-file.js';
 import type { HubSettings } from './settings.js';
-import { fileSize, storageError } from './storage.js';
+import { storageError } from './storage.js';
 import { TIMING, type Timing } from './timing.js';
 
-/** A file of a repository. */
-export interface HubFile {
-  /** Relative to the repository, with `/` between its parts. */
-  path: string;
-  /** Where true, the hub may lack it. */
-  optional?: boolean;
-}
-
-/** Which files of which revision. */
-export interface SnapshotRequest {
+/** Which revision, and how it is fetched. */
+export interface SessionRequest {
   /** `org/name`. */
   repo: string;
   /** A branch, a tag, or a commit hash. */
   revision: string;
-  /** At least one. */
-  files: readonly HubFile[];
   settings: HubSettings;
   /** Hashes large files without holding up the event loop. */
   hasher: Hasher;
@@ -36,15 +27,6 @@ export interface SnapshotRequest {
   signal?: AbortSignal | undefined;
   /** Called about every 100 ms while a file is being downloaded, and at its end; never for what the cache has. */
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
-}
-
-/** A file on the disk. */
-export interface LocalFile {
-  path: string;
-  /** Bytes. */
-  size: number;
-  /** Of its content, lower-case hex. */
-  sha256: string;
 }
 
 /** Files on the disk, all of one commit. */
@@ -57,87 +39,123 @@ export interface HubSnapshot {
   files: Map<string, LocalFile>;
 }
 
-/**
- * Gets files of a model into the cache that is shared with Python's `huggingface_hub`, and checks every byte of them
- * against the hashes by which the hub names contents. A revision that is a commit hash and is whole in the cache needs no
- * request. Other revisions are asked for once; if the hub is out of reach then, what the cache last knew is used.
- * @param request - which files
- * @param timing - patience; for tests
- * @returns where they are
- * @throws `INVALID_ARGUMENT`, `MODEL_NOT_FOUND` (repository, revision or file), `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`,
- * `MODEL_NOT_CACHED` (offline), `DOWNLOAD_CORRUPT`, `DISK_FULL`, `CACHE_UNUSABLE`, `ABORTED`, `NATIVE_UNAVAILABLE`,
- * `WORKER_FAILED`
- */
-export async function fetchSnapshot(request: SnapshotRequest, timing: Timing = TIMING): Promise<HubSnapshot> {
-  const { repo, revision, files, settings } = request;
-  checkRepo(repo);
-  checkRevision(revision);
-  for (const { path } of files) checkPath(path);
-  throwIfAborted(request.signal);
-  try {
-    return await new Snapshot(request, timing).get();
-  } catch (error) {
-    throw storageError(error, settings.cacheDirectory);
-  }
-}
-
 // What the cache last knew is better than nothing: a hub that is down, or a token that ran out, stops no service.
 const OUTAGES = ['HUB_UNREACHABLE', 'HUB_ACCESS_DENIED'];
 
-class Snapshot {
-  readonly #request: SnapshotRequest;
+/**
+ * Whether an error says that the hub cannot be used just now, so that what the cache has may stand in for it.
+ * @param error - anything
+ * @returns whether it does
+ */
+export function isOutage(error: unknown): boolean {
+  return error instanceof VisionError && OUTAGES.includes(error.code);
+}
+
+/**
+ * Gets files of a model, of one commit even if the branch moves meanwhile, into the cache that is shared with Python's
+ * `huggingface_hub`, and checks every byte of them against the hashes by which the hub names contents. A revision that is a
+ * commit hash and is whole in the cache needs no request. Other revisions are asked for once; if the hub is out of reach
+ * then, and the cache has all that is wanted, what it last knew is used.
+ */
+export class HubSession {
+  readonly #request: SessionRequest;
   readonly #timing: Timing;
   readonly #cache: RepoCache;
+  readonly #cached: CachedFiles;
+  readonly #progress: Progress;
+  // What the revision stands for, from the first files on.
+  #commit: string | undefined;
 
-  constructor(request: SnapshotRequest, timing: Timing) {
+  /**
+   * @param request - which revision
+   * @param timing - patience; for tests
+   * @throws `INVALID_OPTION` for a repository or revision that cannot be one
+   */
+  constructor(request: SessionRequest, timing: Timing = TIMING) {
+    checkRepo(request.repo);
+    checkRevision(request.revision);
     this.#request = request;
     this.#timing = timing;
     this.#cache = new RepoCache(request.settings.cacheDirectory, request.repo);
+    this.#cached = new CachedFiles(this.#cache, request.hasher, request.signal);
+    this.#progress = new Progress(request.onProgress, timing.report);
   }
 
-  async get(): Promise<HubSnapshot> {
-    const { revision, settings } = this.#request;
-    const known = await this.#cache.commitOf(revision);
-    const missing = await this.#missing(known);
-    if (known !== undefined && missing.length === 0) {
-      if (settings.offline) return this.#fromCache(known);
-      try {
-        // One short try, as in Python: there is something to fall back on.
-        return await this.#update({ ...this.#timing, attempts: 1, answer: this.#timing.answerIfCached });
-      } catch (error) {
-        if (error instanceof VisionError && OUTAGES.includes(error.code)) return this.#fromCache(known);
-        throw error;
-      }
+  /**
+   * Gets files.
+   * @param files - at least one the first time
+   * @param more - whether others will follow, so that the size of all is not known yet
+   * @returns where they are
+   * @throws `INVALID_ARGUMENT`, `MODEL_NOT_FOUND` (repository, revision or file), `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`,
+   * `MODEL_NOT_CACHED` (offline), `MODEL_INVALID` (damaged in the cache and not to be had anew), `DOWNLOAD_CORRUPT`,
+   * `DISK_FULL`, `CACHE_UNUSABLE`, `ABORTED`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
+   */
+  async get(files: readonly HubFile[], more = false): Promise<HubSnapshot> {
+    for (const { path } of files) checkPath(path);
+    throwIfAborted(this.#request.signal);
+    try {
+      const snapshot = await this.#get(files, more);
+      this.#commit = snapshot.commit;
+      return snapshot;
+    } catch (error) {
+      throw storageError(error, this.#request.settings.cacheDirectory);
     }
-    if (settings.offline) throw this.#notCached(missing);
-    return this.#update(this.#timing);
   }
 
-  async #update(patience: Timing): Promise<HubSnapshot> {
+  /** Notes what a branch stands for. To be called last: an interrupted update must not hide the older commit that is whole. */
+  async remember(): Promise<void> {
     const { revision } = this.#request;
-    const isCommit = COMMIT.test(revision);
-    const asked = isCommit ? undefined : await this.#resolve(patience);
-    const commit = asked?.commit ?? revision;
+    if (this.#commit !== undefined && !COMMIT.test(revision)) await this.#cache.remember(revision, this.#commit);
+  }
+
+  async #get(files: readonly HubFile[], more: boolean): Promise<HubSnapshot> {
+    const { revision, settings } = this.#request;
+    const known = this.#commit ?? (await this.#cache.commitOf(revision));
+    const open = await this.#cached.open(known, files);
+    if (settings.offline) {
+      const missing = open.filter(({ assumeAbsent }) => assumeAbsent !== true);
+      if (known === undefined || missing.length > 0) throw this.#notCached(missing);
+      return this.#fromCache(known, files);
+    }
+    if (known === undefined || open.length > 0) return this.#update(files, more, this.#timing);
+    try {
+      // One short try, as in Python: there is something to fall back on.
+      return await this.#update(files, more, {
+        ...this.#timing,
+        attempts: 1,
+        answer: this.#timing.answerIfCached,
+      });
+    } catch (error) {
+      if (isOutage(error)) return this.#fromCache(known, files);
+      throw error;
+    }
+  }
+
+  async #update(files: readonly HubFile[], more: boolean, patience: Timing): Promise<HubSnapshot> {
+    const { revision } = this.#request;
+    const fixed = this.#commit ?? (COMMIT.test(revision) ? revision : undefined);
+    const asked = fixed === undefined ? await this.#resolve(files, patience) : { commit: fixed };
+    const { commit } = asked;
     const result = this.#snapshot(commit);
     const remotes: RemoteFile[] = [];
-    for (const file of this.#request.files) {
-      const content = await this.#verified(commit, file.path);
-      if (content !== undefined) result.files.set(file.path, content);
-      else if (asked?.file?.path === file.path) remotes.push(asked.file);
-      else {
-        const remote = await this.#inquire(commit, file, patience);
-        if (remote !== undefined) remotes.push(remote);
+    await eachOf(files, async (file) => {
+      const content = await this.#cached.file(commit, file.path);
+      if (content !== undefined) {
+        result.files.set(file.path, content);
+        return true;
       }
-    }
-    const progress = new Progress(this.#request.onProgress, this.#timing.report, remotes);
-    for (const remote of remotes) result.files.set(remote.path, await this.#download(commit, remote, progress));
-    // Only now: an interrupted update must not hide the older commit that is whole.
-    if (!isCommit) await this.#cache.remember(revision, commit);
+      const isAsked = asked.file?.path === file.path;
+      const remote = isAsked ? asked.file : await this.#inquire(commit, file, patience);
+      if (remote !== undefined) remotes.push(remote);
+      return remote !== undefined;
+    });
+    this.#progress.expect(remotes, more);
+    for (const remote of remotes) result.files.set(remote.path, await this.#download(commit, remote));
     return result;
   }
 
-  async #resolve(timing: Timing): Promise<{ commit: string; file?: RemoteFile }> {
-    const { files, revision } = this.#request;
+  async #resolve(files: readonly HubFile[], timing: Timing): Promise<{ commit: string; file?: RemoteFile }> {
+    const { revision } = this.#request;
     const asked = files.find(({ optional }) => optional !== true) ?? files[0];
     if (asked === undefined) {
       throw new VisionError('INVALID_ARGUMENT', expectedButReceived('files', 'at least one file', files));
@@ -164,52 +182,25 @@ class Snapshot {
     }
   }
 
-  async #download(commit: string, file: RemoteFile, progress: Progress): Promise<LocalFile> {
+  async #download(commit: string, file: RemoteFile): Promise<LocalFile> {
     const { path } = file;
     const content = await download(this.#source(commit, path, this.#timing), file, {
       cache: this.#cache,
       hasher: this.#request.hasher,
-      onBytes: (bytes) => progress.update(path, bytes, file.size),
+      onBytes: (bytes) => this.#progress.update(path, bytes, file.size),
     });
     await this.#cache.place(commit, path, file.blob);
-    progress.finish(path, content.size);
+    this.#progress.finish(path, content.size);
     return { path: this.#cache.pointer(commit, path), ...content };
   }
 
-  // Undefined where the file is not there, or is not what its name says.
-  async #verified(commit: string, path: string): Promise<LocalFile | undefined> {
-    const { hasher, signal } = this.#request;
-    const pointer = this.#cache.pointer(commit, path);
-    if ((await fileSize(pointer)) === undefined) return undefined;
-    const content = await examine(pointer, await this.#cache.blobOf(pointer), hasher, signal);
-    return content && { path: pointer, ...content };
+  async #fromCache(commit: string, files: readonly HubFile[]): Promise<HubSnapshot> {
+    return { ...this.#snapshot(commit), files: await this.#cached.all(commit, files) };
   }
 
-  async #fromCache(commit: string): Promise<HubSnapshot> {
-    const result = this.#snapshot(commit);
-    for (const { path } of this.#request.files) {
-      const content = await this.#verified(commit, path);
-      const pointer = this.#cache.pointer(commit, path);
-      if (content !== undefined) result.files.set(path, content);
-      else if ((await fileSize(pointer)) !== undefined) {
-        const advice = 'Delete it, or go online, to download it again.';
-        const message = `The cached file ${pointer} is damaged: its content has another hash than its name. ${advice}`;
-        throw new VisionError('MODEL_INVALID', message);
-      }
-    }
-    return result;
-  }
-
-  async #missing(commit: string | undefined): Promise<string[]> {
-    const required = this.#request.files.filter(({ optional }) => optional !== true).map(({ path }) => path);
-    if (commit === undefined) return required;
-    const sizes = await Promise.all(required.map((path) => fileSize(this.#cache.pointer(commit, path))));
-    return required.filter((_, i) => sizes[i] === undefined);
-  }
-
-  #notCached(missing: readonly string[]): VisionError {
+  #notCached(missing: readonly HubFile[]): VisionError {
     const { repo, revision, settings } = this.#request;
-    const what = missing.length === 0 ? '' : `${missing.join(', ')} of `;
+    const what = missing.length === 0 ? '' : `${missing.map(({ path }) => path).join(', ')} of `;
     return new VisionError(
       'MODEL_NOT_CACHED',
       `Cannot find ${what}${repo} at ${revision} in the cache ${settings.cacheDirectory}, and localFilesOnly or ` +
