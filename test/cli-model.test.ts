@@ -96,7 +96,7 @@ model('an index keeps the commit of its model when the branch moves on', async (
   const made = await build('--model', 'org/moving');
   assert.is(made.code, 0, made.stderr);
   const remembered = JSON.parse(readFileSync(join(stored, 'model.json'), 'utf8')) as unknown;
-  assert.equal(remembered, { model: 'org/moving', revision: first });
+  assert.equal(remembered, { model: 'org/moving', revision: first, dtype: 'fp32' });
 
   const { content } = served('preprocessor_config.json');
   const moved = { content: Buffer.concat([content, Buffer.from('\n')]), lfs: false };

@@ -98,7 +98,7 @@ finding('offline: what nobody knows is not cached; what the hub lacks is not the
   await find({ text: false });
   const offline = { localFilesOnly: true };
   server.reset();
-  await refused(find({ ...offline, dtype: 'int8' }), 'MODEL_NOT_CACHED', /vision_model_int8\.onnx/);
+  await refused(find({ ...offline, dtype: 'hub-int8' }), 'MODEL_NOT_CACHED', /vision_model_int8\.onnx/);
   const error = await refused(find(offline), 'MODEL_NOT_CACHED');
   assert.match(error.message, /tokenizer\.json, tokenizer_config\.json, onnx\/text_model\.onnx of/);
   assert.is((await find({ ...offline, text: false })).vision.name, VISION);

@@ -66,8 +66,10 @@ export async function rememberModel(
   flags: ModelFlags,
   vision: SemanticVision,
 ): Promise<void> {
-  const { model, dtype } = flags;
+  const { model } = flags;
   const { revision } = vision.model;
+  // What "auto" chose today it may not choose another day, and the vectors do not mix.
+  const dtype = model === undefined ? flags.dtype : vision.model.dtype;
   const isFolder = model !== undefined && (await stat(model).catch(() => undefined))?.isDirectory() === true;
   const choice: ModelChoice = {
     ...(model === undefined ? {} : { model: isFolder ? resolve(model) : model }),

@@ -1,7 +1,6 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
-import { throwIfAborted } from '../abort.js';
-import { VisionError, messageOf, type VisionErrorCode } from '../errors.js';
+import { VisionError, type VisionErrorCode } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -135,9 +134,10 @@ async function logitsOf(
   try {
     return { logits: await readLogits(found, request), logitsProblem: null };
   } catch (error) {
-    throwIfAborted(request.signal);
-    if (!(error instanceof VisionError) || !NO_LOGITS.includes(error.code)) throw error;
-    return { logits: null, logitsProblem: messageOf(error) };
+    if (error instanceof VisionError && NO_LOGITS.includes(error.code)) {
+      return { logits: null, logitsProblem: error.message };
+    }
+    throw error;
   }
 }
 

@@ -36,7 +36,7 @@ export function fileDtype(dtype: Dtype | undefined): FileDtype | undefined {
 }
 
 // What is not reduced to integers, whose scales are those of a whole batch.
-const FLOATS: readonly string[] = ['fp32', 'fp16'] satisfies Dtype[];
+const FLOATS: readonly string[] = ['fp32', 'fp16'] satisfies FileDtype[];
 const QUANTISED_SUFFIXES = FILE_DTYPES.filter((dtype) => !FLOATS.includes(dtype)).map((dtype) => DTYPE_SUFFIXES[dtype]);
 
 /**

@@ -85,7 +85,7 @@ export interface PixelsJob {
 export interface TextsJob {
   kind: 'texts';
   texts: readonly string[];
-  /** As in {@link TextJob}. */
+  /** Prepared form of the tower, if there is one; the first job's is the one that is opened. */
   prepared?: PreparedGraph | undefined;
 }
 

@@ -44,9 +44,7 @@ export async function indexBuild(
   const flags = await withModelOf(given, given.output);
   await using vision = await openVision(flags, context, { text: false });
   await using index = await openOrCreate(flags.output, vision);
-  // What "auto" chose today it may not choose another day, and the vectors do not mix.
-  const chosen = flags.model === undefined ? flags : { ...flags, dtype: vision.model.dtype };
-  await rememberModel(flags.output, chosen, vision);
+  await rememberModel(flags.output, flags, vision);
   const build = new IndexBuild(folder, flags, context, vision, index);
   await build.run();
   return build.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
