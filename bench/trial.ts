@@ -4,7 +4,7 @@
 export interface Figure {
   /** What was measured, for example the photo. Figures of the same label are compared across subjects. */
   label: string;
-  unit: 'ms' | 'MB' | 'images/s' | 'cosine' | 'recall';
+  unit: 'ms' | 'MB' | 'images/s' | 'G/s' | 'cosine' | 'recall';
   /** The median, unless the label says otherwise. */
   value: number;
   p25?: number;

@@ -1,4 +1,4 @@
-// The base model in the forms that are compared: each a folder of its own, its graph under the name that everybody opens.
+// A model in the forms that are compared: each a folder of its own, its graph under the name that everybody opens.
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readModel } from '../../dist/esm/optimize/onnx/read.js';
@@ -7,6 +7,7 @@ import { writeModel } from '../../dist/esm/optimize/onnx/write.js';
 import { fuse } from '../../dist/esm/optimize/optimize.js';
 import { quantize } from '../../dist/esm/optimize/quantize.js';
 import { modelFolder } from './folder.js';
+import type { ModelName } from './sizes.js';
 import { withUnsignedWeights } from './unsigned.js';
 
 /** What is made of the exported graph. */
@@ -29,17 +30,18 @@ const GRAPH = join('onnx', 'vision_model.onnx');
 /**
  * The folder of a form, in the hub's layout, image tower only; made if it is not there.
  * @param variant - which
+ * @param name - of the model
  * @returns the folder
  */
-export async function variantFolder(variant: Variant): Promise<string> {
-  const base = await modelFolder('base');
+export async function variantFolder(variant: Variant, name: ModelName = 'base'): Promise<string> {
+  const base = await modelFolder(name);
   const folder = `${base}-${variant}`;
   if (existsSync(folder)) return folder;
   const draft = `${folder}.${process.pid}.tmp`;
   mkdirSync(join(draft, 'onnx'), { recursive: true });
   try {
-    for (const name of ['config.json', 'preprocessor_config.json']) {
-      copyFileSync(join(base, name), join(draft, name));
+    for (const file of ['config.json', 'preprocessor_config.json']) {
+      copyFileSync(join(base, file), join(draft, file));
     }
     await writeModel(VARIANTS[variant](await readModel(join(base, GRAPH))), join(draft, GRAPH));
     renameSync(draft, folder);

@@ -9,6 +9,7 @@ import { kernel } from './kernel.js';
 import { latency } from './latency.js';
 import { quantised } from './quantised.js';
 import { search } from './search.js';
+import { so400m } from './so400m.js';
 import { stages } from './stages.js';
 import { throughput } from './throughput.js';
 import { weights } from './weights.js';
@@ -25,6 +26,7 @@ export const TRIALS: readonly Trial[] = [
   fileToTensor,
   quantised,
   fullSize,
+  so400m,
   search,
   weights,
 ];

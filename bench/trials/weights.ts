@@ -8,12 +8,18 @@ import { prepareGraph } from '../../dist/esm/models/prepared/prepare.js';
 import { Hasher } from '../../dist/esm/pool/hasher.js';
 import { ROOT } from '../inputs.js';
 import { measure } from '../measure.js';
-import { modelFolder } from '../models/folder.js';
+import { variantFolder, type Variant } from '../models/variants.js';
 import type { Figure, Trial } from '../trial.js';
 import type { WeightsReport } from '../weights-child.js';
 
-const SHARED = 'prepared graph, weights shared';
-const COPIED = 'the graph itself, weights copied';
+// Each with its weights shared, by way of a prepared graph, and copied into every session, as without this library.
+const SUBJECTS = {
+  'int8, shared': { variant: 'ours', shared: true },
+  'int8, copied': { variant: 'ours', shared: false },
+  'fp32, shared': { variant: 'fp32', shared: true },
+  'fp32, copied': { variant: 'fp32', shared: false },
+} as const satisfies Record<string, { variant: Variant; shared: boolean }>;
+const OPEN = 'open a session';
 const ASSETS = `${ROOT}.cache/bench-assets`;
 const CHILD = fileURLToPath(new URL('../weights-child.ts', import.meta.url));
 const SESSION_OPTIONS = { graphOptimizationLevel: 'all', intraOpNumThreads: 1, interOpNumThreads: 1 };
@@ -22,13 +28,16 @@ const PROBE = { input: 'pixel_values', height: 224, width: 224 } as const;
 /** Every process opens the same model of full size; only where it may keep prepared graphs differs. */
 export const weights: Trial = {
   name: 'weights',
-  about: 'siglip-base-patch16-224, fp32, random weights: what a further worker costs (1 thread each)',
-  subjects: [SHARED, COPIED],
-  races: [{ label: 'open a session', subject: SHARED, peer: COPIED, times: 2 }],
+  about: 'siglip-base-patch16-224, random weights: what a further worker costs (1 thread each)',
+  subjects: Object.keys(SUBJECTS),
+  races: [
+    { label: OPEN, subject: 'int8, shared', peer: 'int8, copied', times: 1 },
+    { label: OPEN, subject: 'fp32, shared', peer: 'fp32, copied', times: 2 },
+  ],
   async run(subject, effort) {
-    const folder = await modelFolder('base');
+    const { variant, shared } = SUBJECTS[subject as keyof typeof SUBJECTS];
+    const folder = await variantFolder(variant);
     const model = join(folder, 'onnx', 'vision_model.onnx');
-    const shared = subject === SHARED;
     if (shared) rmSync(ASSETS, { recursive: true, force: true });
     const first = library(folder, 1, shared);
     const [one, two, four] = [1, 2, 4].map((workers) => library(folder, workers, shared));
@@ -44,7 +53,7 @@ export const weights: Trial = {
     return [
       { label: 'create, the first time on a machine', unit: 'ms', value: first.createMs },
       { label: 'create, any later time', unit: 'ms', value: one!.createMs },
-      shared ? { ...opening, below: 120 } : opening,
+      shared && variant === 'ours' ? { ...opening, below: 120 } : opening,
       ...memory,
     ];
   },
@@ -74,7 +83,7 @@ async function openings(path: string, shared: boolean, samples: number): Promise
       : [path, SESSION_OPTIONS];
     opened.push(await TowerSession.open(file, PROBE.input, options));
   };
-  const figure = await measure('open a session', samples, open, async () => opened.pop()!.release());
+  const figure = await measure(OPEN, samples, open, async () => opened.pop()!.release());
   prepared?.release();
   await hasher.close();
   return figure;
