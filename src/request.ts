@@ -54,38 +54,29 @@ export function requirePositive(value: number, what: string): void {
   if (!Number.isInteger(value) || value < 1) throw invalidArgument(what, 'a positive integer', value);
 }
 
-/**
- * Most UTF-16 code units of a text. No model reads more than some 64 tokens of it; what a tokenizer does to a text takes
- * time and stack that grow with its length.
- */
+/** How much of a text is looked at, in UTF-16 units: a model reads a few dozen tokens, tokenizers overflow at much more. */
 export const MAX_TEXT_CHARACTERS = 10_000;
+
+/**
+ * The part of a text that can reach a model.
+ * @param text - any text
+ * @returns its beginning, at most {@link MAX_TEXT_CHARACTERS} long, no character cut in two
+ */
+export function beginningOf(text: string): string {
+  if (text.length <= MAX_TEXT_CHARACTERS) return text;
+  const last = text.charCodeAt(MAX_TEXT_CHARACTERS - 1);
+  const isHalf = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, isHalf ? MAX_TEXT_CHARACTERS - 1 : MAX_TEXT_CHARACTERS);
+}
 
 /**
  * Checks a text to embed.
  * @param value - what the caller gave
  * @param what - its name
- * @throws `INVALID_ARGUMENT` for what is no string or has more than {@link MAX_TEXT_CHARACTERS}
+ * @throws `INVALID_ARGUMENT` for what is no string
  */
 export function requireText(value: unknown, what: string): asserts value is string {
   if (typeof value !== 'string') throw invalidArgument(what, 'a string', value);
-  if (value.length > MAX_TEXT_CHARACTERS) {
-    throw new VisionError(
-      'INVALID_ARGUMENT',
-      `Expected at most ${MAX_TEXT_CHARACTERS} characters for ${what} but received ${value.length}: a model reads only the ` +
-        'first few dozen words. Shorten it.',
-    );
-  }
-}
-
-/**
- * Checks an array of texts to embed.
- * @param value - what the caller gave
- * @param what - its name
- * @throws `INVALID_ARGUMENT`
- */
-export function requireTexts(value: unknown, what: string): asserts value is readonly string[] {
-  requireStrings(value, what);
-  value.forEach((each, i) => requireText(each, `${what}[${i}]`));
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   requestOf,
   requirePositive,
   requireText,
-  requireTexts,
+  requireStrings,
   toVisionError,
   vectorOf,
   type Request,
@@ -220,7 +220,7 @@ export class SemanticVision implements AsyncDisposable {
    */
   async embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<TextEmbedding[]> {
     return this.#track(async () => {
-      requireTexts(texts, 'texts');
+      requireStrings(texts, 'texts');
       // A copy: the caller may use the array for something else meanwhile.
       const given = [...texts];
       const results = await this.#texts.embed(given, requestOf(options, 'interactive'));

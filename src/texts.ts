@@ -3,7 +3,7 @@ import { throwIfAborted } from './abort.js';
 import type { CachedVector, VectorCache } from './cache.js';
 import type { SharedWeights } from './models/prepared/shared-weights.js';
 import type { Submission, WorkerPool } from './pool/pool.js';
-import type { Request } from './request.js';
+import { beginningOf, type Request } from './request.js';
 import { TextBatch } from './text-batch.js';
 import { labelMatrix } from './zero-shot.js';
 
@@ -83,9 +83,11 @@ export class Texts {
     // When one fails nobody waits for the others any more.
     const failed = new AbortController();
     const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
-    const results = texts.map((text) =>
-      this.#cache.resolve(`text:${text}`, () => this.#counted(batch.add(text)), { ...request, signal }),
-    );
+    const results = texts
+      .map(beginningOf)
+      .map((text) =>
+        this.#cache.resolve(`text:${text}`, () => this.#counted(batch.add(text)), { ...request, signal }),
+      );
     // Whoever gives up meanwhile: others may have joined these texts, so the batch is handed in all the same.
     void this.#weights.prepare('text').then(
       (prepared) => batch.submit(prepared),

@@ -2,7 +2,7 @@
 import { VisionError } from './errors.js';
 import { startSlices } from './index/slicing.js';
 import { cosine } from './inference/postprocess.js';
-import { invalidArgument, requireTexts } from './request.js';
+import { invalidArgument, requireStrings } from './request.js';
 import type { Classification } from './types.js';
 
 /** The sentence that the reference pipeline puts around SigLIP's labels. */
@@ -17,7 +17,7 @@ const PLACE = '{}';
  * @throws `INVALID_ARGUMENT`
  */
 export function labelTexts(labels: readonly string[], template = DEFAULT_TEMPLATE): string[] {
-  requireTexts(labels, 'labels');
+  requireStrings(labels, 'labels');
   if (labels.length === 0) throw invalidArgument('labels', 'at least one label', labels);
   const empty = labels.findIndex((label) => label.trim() === '');
   if (empty >= 0) throw invalidArgument(`labels[${empty}]`, 'a label that is not empty', labels[empty]);
@@ -26,7 +26,7 @@ export function labelTexts(labels: readonly string[], template = DEFAULT_TEMPLAT
     throw invalidArgument('option "template"', `a string that holds ${PLACE} where the label goes`, given);
   }
   const texts = labels.map((label) => template.replaceAll(PLACE, () => label));
-  requireTexts(texts, 'the template with labels');
+  requireStrings(texts, 'the template with labels');
   return texts;
 }
 
