@@ -86,5 +86,5 @@ function rate({ value, cpu }: Figure, macs: number): Figure[] {
 
 function residentMb(): number {
   const status = readFileSync('/proc/self/status', 'utf8');
-  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
 }
