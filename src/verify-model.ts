@@ -5,6 +5,7 @@ import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
 import { isQuantised, type Dtype } from './models/dtype.js';
 import { hubSettings } from './models/hub/settings.js';
+import { filesOf } from './models/found.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
 import { readLogits } from './models/logits.js';
 import { modelsDirectory, type ReferenceValues } from './models/manifest.js';
@@ -94,16 +95,8 @@ function publishedReference({ found }: LoadedModel): Reference {
 }
 
 async function checkFiles({ found }: LoadedModel, hasher: Hasher): Promise<VerificationCheck[]> {
-  const { vision, text, preprocessor, config } = found;
-  const files = [
-    vision,
-    ...vision.data,
-    ...(text ? [text.graph, ...text.graph.data, text.tokenizer, text.tokenizerConfig] : []),
-    preprocessor,
-    ...(config ? [config] : []),
-  ];
   const checks: VerificationCheck[] = [];
-  for (const { name, path, sha256 } of files) {
+  for (const { name, path, sha256 } of filesOf(found)) {
     if (sha256 === undefined) continue; // a folder of the user's: nobody says what should be in it
     const expected = found.entry?.source === 'bundled' ? sha256 : await blobName(path);
     if (expected === undefined) continue;

@@ -6,7 +6,7 @@ import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
 import type { TextFiles } from '../pool/protocol.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
-import type { FoundModel, ModelFile } from './found.js';
+import { filesOf, type FoundModel } from './found.js';
 import { RepoCache } from './hub/layout.js';
 import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
@@ -186,20 +186,13 @@ async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string
 }
 
 async function describe(found: FoundModel): Promise<Omit<PulledModel, 'logits' | 'logitsProblem'>> {
-  const { id, revision, dtype, vision, text, preprocessor, config } = found;
-  const files: ModelFile[] = [
-    vision,
-    ...vision.data,
-    ...(text ? [text.graph, ...text.graph.data, text.tokenizer, text.tokenizerConfig] : []),
-    preprocessor,
-    ...(config ? [config] : []),
-  ];
+  const { id, revision, dtype } = found;
   return {
     id,
     revision,
     dtype,
     files: await Promise.all(
-      files.map(async ({ name, path }) => ({ name, path, size: (await sizeOf(path)) ?? 0 })),
+      filesOf(found).map(async ({ name, path }) => ({ name, path, size: (await sizeOf(path)) ?? 0 })),
     ),
   };
 }

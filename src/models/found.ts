@@ -38,3 +38,18 @@ export interface TextTowerFiles {
   tokenizer: ModelFile;
   tokenizerConfig: ModelFile;
 }
+
+/**
+ * Lists the files that a model is used from.
+ * @param model - the model
+ * @returns its graphs with their data, its tokenizer and its configuration; not the graph of both towers
+ */
+export function filesOf({ vision, text, preprocessor, config }: FoundModel): ModelFile[] {
+  return [
+    vision,
+    ...vision.data,
+    ...(text ? [text.graph, ...text.graph.data, text.tokenizer, text.tokenizerConfig] : []),
+    preprocessor,
+    ...(config ? [config] : []),
+  ];
+}

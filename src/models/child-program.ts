@@ -1,0 +1,64 @@
+// Runs one of this package's programs in a process of its own: it can be killed at any moment, and takes its memory with it.
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../package-root.js';
+import { disableTelemetry } from '../pool/telemetry.js';
+
+/** How a process ended. */
+export interface Ending {
+  /** Such as `ended with SIGKILL`. */
+  how: string;
+  /** The error underneath, if there was one. */
+  cause: Error | undefined;
+}
+
+/**
+ * Sends a job to a program and waits for its end: nothing is written any more then, and Windows lets its files be moved.
+ * The program does not survive this process.
+ * @param program - its path below `models/`, without extension
+ * @param job - plain data, also such as JSON cannot hold
+ * @param signal - kills it
+ * @param onMessage - hears what it says
+ * @returns how it ended; a signal that fired is such an ending too
+ */
+export async function runProgram(
+  program: string,
+  job: object,
+  signal: AbortSignal | undefined,
+  onMessage: (message: unknown) => void,
+): Promise<Ending> {
+  disableTelemetry();
+  const child = fork(join(packageRoot(), 'dist', 'esm', 'models', `${program}.js`), [], {
+    // Preloads and inspectors of the main program have no business in it. What NODE_OPTIONS preloads stays: some package
+    // managers resolve imports by it.
+    execArgv: [],
+    env: { ...process.env, NODE_OPTIONS: withoutInspector(process.env.NODE_OPTIONS) },
+    serialization: 'advanced',
+    stdio: 'ignore',
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  signal?.addEventListener('abort', kill, { once: true });
+  if (signal?.aborted) kill();
+  try {
+    return await new Promise((resolve) => {
+      let cause: Error | undefined;
+      child.on('message', onMessage);
+      child.once('error', (error) => {
+        cause = error;
+        if (child.pid === undefined) resolve({ how: 'could not be started', cause });
+      });
+      // "exit" may come before the last message, "close" does not.
+      child.once('close', (code, name) => resolve({ how: `ended with ${name ?? `code ${code}`}`, cause }));
+      // Its end says more than a message that did not reach it.
+      child.send(job, () => undefined);
+    });
+  } finally {
+    process.off('exit', kill);
+    signal?.removeEventListener('abort', kill);
+  }
+}
+
+function withoutInspector(options = ''): string {
+  return options.replace(/--inspect\S*/g, '');
+}
