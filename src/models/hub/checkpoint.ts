@@ -5,8 +5,8 @@ import { VisionError } from '../../errors.js';
 import type { Logits } from '../manifest.js';
 import { readScalars } from '../safetensors.js';
 import { retrying } from './answers.js';
-import { inquire, subjectOf, urlOf, type Source } from './remote-file.js';
-import { Watch, discard, send } from './request.js';
+import { ask, inquire, subjectOf, type Source } from './remote-file.js';
+import { discard } from './request.js';
 import type { HubSettings } from './settings.js';
 import { replace } from './storage.js';
 import { TIMING, type Timing } from './timing.js';
@@ -74,37 +74,15 @@ async function fetchKept(
 }
 
 async function readRange(source: Source, start: number, length: number): Promise<Buffer> {
-  const { settings, timing, signal } = source;
-  const subject = subjectOf(source);
-  return retrying(
-    async () => {
-      const watch = new Watch(signal);
-      try {
-        watch.expect(timing.answer);
-        const { response } = await send(
-          {
-            method: 'GET',
-            url: urlOf(source),
-            origin: new URL(settings.endpoint).origin,
-            token: settings.token,
-            subject,
-            follows: () => true,
-            headers: { range: `bytes=${start}-${start + length - 1}` },
-          },
-          watch,
-        );
-        // Without ranges the answer is the whole file: gigabytes for eight bytes.
-        if (response.status !== 206) {
-          discard(response);
-          throw new VisionError('HUB_UNREACHABLE', `Expected parts of ${FILE} of ${source.repo} but the server has none.`);
-        }
-        return Buffer.from(await watch.guard(response.arrayBuffer()));
-      } finally {
-        watch.end();
+  const part = { method: 'GET', follows: () => true, range: `${start}-${start + length - 1}` } as const;
+  const get = () =>
+    ask(source, part, async ({ response }, watch) => {
+      // Without ranges the answer is the whole file: gigabytes for eight bytes.
+      if (response.status !== 206) {
+        discard(response);
+        throw new VisionError('HUB_UNREACHABLE', `Expected parts of ${FILE} of ${source.repo} but the server has none.`);
       }
-    },
-    subject,
-    timing,
-    signal,
-  );
+      return Buffer.from(await watch.guard(response.arrayBuffer()));
+    });
+  return retrying(get, subjectOf(source), source.timing, source.signal);
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { VisionError } from '../../errors.js';
 import { retrying, type Subject } from './answers.js';
 import { COMMIT } from './names.js';
-import { Watch, discard, send } from './request.js';
+import { Watch, discard, send, type Answer, type Request } from './request.js';
 import type { HubSettings } from './settings.js';
 import type { Timing } from './timing.js';
 
@@ -41,12 +41,7 @@ export function namedBy(blob: string | undefined): NamedBy {
   return blob !== undefined && /^[0-9a-f]{40}$/.test(blob) ? 'git' : 'nothing';
 }
 
-/**
- * The address of a file.
- * @param source - which
- * @returns its URL on the hub
- */
-export function urlOf({ settings, repo, revision, path }: Source): URL {
+function urlOf({ settings, repo, revision, path }: Source): URL {
   const file = path.split('/').map(encodeURIComponent).join('/');
   return new URL(`${settings.endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${file}`);
 }
@@ -61,34 +56,52 @@ export function subjectOf({ repo, revision, path, settings }: Source): Subject {
 }
 
 /**
+ * Sends one request about a file, under a watch of its own.
+ * @param source - which file
+ * @param parts - what is asked of it
+ * @param use - reads or discards the answer; the connection ends with it
+ * @returns what `use` returns
+ * @throws as {@link send} does, and what `use` throws
+ */
+export async function ask<T>(
+  source: Source,
+  parts: Pick<Request, 'method' | 'follows'> & { range?: string | undefined },
+  use: (answer: Answer, watch: Watch) => T | Promise<T>,
+): Promise<T> {
+  const { settings, timing, signal } = source;
+  const { method, follows, range } = parts;
+  const watch = new Watch(signal);
+  try {
+    watch.expect(timing.answer);
+    const request = {
+      method,
+      follows,
+      url: urlOf(source),
+      origin: new URL(settings.endpoint).origin,
+      token: settings.token,
+      subject: subjectOf(source),
+      ...(range !== undefined && { headers: { range: `bytes=${range}` } }),
+    };
+    return await use(await send(request, watch), watch);
+  } finally {
+    watch.end();
+  }
+}
+
+/**
  * Asks the hub about a file.
  * @param source - which
  * @returns what it says
  * @throws `MODEL_NOT_FOUND` (a FileMissing where only the file is), `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `ABORTED`
  */
 export async function inquire(source: Source): Promise<RemoteFile> {
-  const { settings, timing, signal } = source;
-  const subject = subjectOf(source);
-  const passed = await retrying(
-    async () => {
-      const watch = new Watch(signal);
-      try {
-        watch.expect(timing.answer);
-        const url = urlOf(source);
-        const follows = (headers: readonly Headers[]) => first(headers, 'x-repo-commit') === undefined;
-        const { origin } = new URL(settings.endpoint);
-        const answer = await send({ method: 'HEAD', url, origin, token: settings.token, subject, follows }, watch);
-        discard(answer.response);
-        return answer.passed;
-      } finally {
-        watch.end();
-      }
-    },
-    subject,
-    timing,
-    signal,
-  );
-  return described(source, passed);
+  const follows = (headers: readonly Headers[]) => first(headers, 'x-repo-commit') === undefined;
+  const head = () =>
+    ask(source, { method: 'HEAD', follows }, ({ response, passed }) => {
+      discard(response);
+      return passed;
+    });
+  return described(source, await retrying(head, subjectOf(source), source.timing, source.signal));
 }
 
 function described(source: Source, passed: readonly Headers[]): RemoteFile {

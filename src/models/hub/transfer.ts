@@ -2,8 +2,8 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Transient, retrying } from './answers.js';
-import { namedBy, subjectOf, urlOf, type RemoteFile, type Source } from './remote-file.js';
-import { RANGE_REFUSED, Watch, discard, send } from './request.js';
+import { ask, namedBy, subjectOf, type RemoteFile, type Source } from './remote-file.js';
+import { RANGE_REFUSED, discard, type Watch } from './request.js';
 
 /** What came is not what the hub promised. */
 export class Mismatch extends Error {}
@@ -35,39 +35,25 @@ export async function transfer(
 }
 
 async function receive(source: Source, file: RemoteFile, arrival: Arrival): Promise<void> {
-  const { settings, signal, timing } = source;
   const most = file.size ?? Infinity;
   if (arrival.size > most || namedBy(file.blob) === 'nothing') await arrival.restart();
   if (arrival.size === most) return;
   const before = arrival.highest;
-  const watch = new Watch(signal);
+  const range = arrival.size > 0 ? `${arrival.size}-` : undefined;
   try {
-    watch.expect(timing.answer);
-    const { response } = await send(
-      {
-        method: 'GET',
-        url: urlOf(source),
-        origin: new URL(settings.endpoint).origin,
-        token: settings.token,
-        subject: subjectOf(source),
-        follows: () => true,
-        ...(arrival.size > 0 && { headers: { range: `bytes=${arrival.size}-` } }),
-      },
-      watch,
-    );
-    if (!continues(response, arrival.size)) {
-      const refused = response.status !== 200;
-      if (refused) discard(response);
-      await arrival.restart();
-      if (refused) throw new Transient('it does not continue where the file broke off');
-    }
-    await read(response, arrival, most, watch, timing.idle);
-    if (file.size !== undefined && arrival.size < file.size) throw new Transient('the answer ends early');
+    await ask(source, { method: 'GET', follows: () => true, range }, async ({ response }, watch) => {
+      if (!continues(response, arrival.size)) {
+        const refused = response.status !== 200;
+        if (refused) discard(response);
+        await arrival.restart();
+        if (refused) throw new Transient('it does not continue where the file broke off');
+      }
+      await read(response, arrival, most, watch, source.timing.idle);
+      if (file.size !== undefined && arrival.size < file.size) throw new Transient('the answer ends early');
+    });
   } catch (error) {
     if (error instanceof Transient) error.progressed = arrival.highest > before;
     throw error;
-  } finally {
-    watch.end();
   }
 }
 
