@@ -3,13 +3,37 @@
 // When Node ends a thread while ONNX Runtime's run() is on its stack, the binding's next call into Node fails and its C++
 // exception aborts the whole process (SIGABRT), on a plain process.exit() too. So the end waits, on flags in shared
 // memory, until the workers have left native code, and none of them enters it any more. Each job under way has a flag of
-// its own, so that the pool can lower the one of a worker that died and will not do so itself.
+// its own, so that the pool can lower the one of a worker that died and will not do so itself. Threads that are still
+// loading their modules and addons are counted and waited for as well: see worker-entry.cts.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { packageRoot } from '../package-root.js';
 
 /** Shared by the pool and its workers: see {@link enterNative} and {@link ExitGate}. */
 export type GateMemory = Int32Array<SharedArrayBuffer>;
 
+/** What a thread needs to load its module behind the gate; in its `workerData` as `loading`. */
+export interface Loading {
+  memory: GateMemory;
+  /** Where the memory says that the process is ending. */
+  stop: number;
+  /** Where it counts the threads that are loading. */
+  count: number;
+  /** URL of the module; its default export handles the jobs. */
+  module: string;
+}
+
+/**
+ * The file that threads with a {@link Loading} start with.
+ * @returns its path
+ */
+export function workerEntry(): string {
+  return join(packageRoot(), 'dist', 'esm', 'pool', 'worker-entry.cjs');
+}
+
 const STOP = 0;
-const FIRST_SLOT = 1;
+const LOADING = 1;
+const FIRST_SLOT = 2;
 // Longer than any single image takes; a hang in native code must not keep a process from ending for ever.
 const PATIENCE_MS = 30_000;
 
@@ -55,6 +79,16 @@ export class ExitGate {
     open.add(this);
   }
 
+  /**
+   * Has a thread's module loaded behind the gate.
+   * @param file - the module's name in this folder
+   * @returns for {@link workerEntry}
+   */
+  loading(file: string): Loading {
+    const module = pathToFileURL(join(packageRoot(), 'dist', 'esm', 'pool', file)).href;
+    return { memory: this.memory, stop: STOP, count: LOADING, module };
+  }
+
   /** Lets the process end without looking at this pool again: its workers are gone. */
   release(): void {
     open.delete(this);
@@ -69,15 +103,15 @@ export class ExitGate {
     leave(this.memory, slot);
   }
 
-  /** Closes the gate and waits, blocking, until no worker is in native code. */
+  /** Closes the gate and waits, blocking, until no worker is loading or in native code. */
   stop(): void {
     const deadline = Date.now() + PATIENCE_MS;
     Atomics.store(this.memory, STOP, 1);
-    for (let flag = FIRST_SLOT; flag < this.memory.length; flag++) {
-      while (Atomics.load(this.memory, flag) === 1) {
+    for (let flag = LOADING; flag < this.memory.length; flag++) {
+      for (let value; (value = Atomics.load(this.memory, flag)) !== 0;) {
         const rest = deadline - Date.now();
         if (rest <= 0) return;
-        Atomics.wait(this.memory, flag, 1, rest);
+        Atomics.wait(this.memory, flag, value, rest);
       }
     }
   }

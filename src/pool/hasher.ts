@@ -1,9 +1,8 @@
 // SHA-256 that never holds up the event loop: small inputs at once, large ones and files in a thread of their own.
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
-import { packageRoot } from '../package-root.js';
+import { ExitGate, workerEntry } from './exit-gate.js';
 import type { HashJob, HashReply, OwnBytes } from './hash-worker.js';
 
 // 256 KiB take about 0.2 ms where the CPU has SHA instructions: less than the way to another thread and back.
@@ -14,6 +13,7 @@ const IDLE_MS = 10_000;
 export class Hasher {
   readonly #running = new Set<Promise<HashReply>>();
   #piscina: Piscina<HashJob, HashReply> | undefined;
+  #gate: ExitGate | undefined;
   #closed = false;
 
   /**
@@ -52,6 +52,7 @@ export class Hasher {
     // piscina takes the late answer of a thread that it has dropped for an error.
     await Promise.allSettled(this.#running);
     await this.#piscina?.destroy();
+    this.#gate?.release();
   }
 
   #checkOpen(): void {
@@ -80,8 +81,11 @@ export class Hasher {
   }
 
   #start(): Piscina<HashJob, HashReply> {
+    // For the thread's loading only: hashing itself can be ended anywhere.
+    this.#gate = new ExitGate(0);
     const piscina = new Piscina<HashJob, HashReply>({
-      filename: join(packageRoot(), 'dist', 'esm', 'pool', 'hash-worker.js'),
+      filename: workerEntry(),
+      workerData: { loading: this.#gate.loading('hash-worker.js') },
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: IDLE_MS,

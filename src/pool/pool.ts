@@ -1,10 +1,8 @@
 // The worker pool: a bounded queue with lanes and cancellation in front of piscina, which only this file imports.
-import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
-import { packageRoot } from '../package-root.js';
 import type { Priority } from '../types.js';
-import { ExitGate } from './exit-gate.js';
+import { ExitGate, workerEntry } from './exit-gate.js';
 import type {
   DisposeJob,
   Done,
@@ -48,7 +46,7 @@ export interface Submission<R = Embedded> {
 export interface PoolOptions {
   workers: number;
   maxQueue: number;
-  config: Omit<WorkerConfig, 'gate'>;
+  config: Omit<WorkerConfig, 'gate' | 'loading'>;
 }
 
 /** `workers` threads, each with sessions of its own; at most one job a worker, the rest waits here. */
@@ -87,9 +85,9 @@ export class WorkerPool {
   static async start(options: PoolOptions): Promise<WorkerPool> {
     disableTelemetry();
     const gate = new ExitGate(options.workers);
-    const config: WorkerConfig = { ...options.config, gate: gate.memory };
+    const config: WorkerConfig = { ...options.config, gate: gate.memory, loading: gate.loading('worker.js') };
     const piscina = new Piscina({
-      filename: join(packageRoot(), 'dist', 'esm', 'pool', 'worker.js'),
+      filename: workerEntry(),
       minThreads: options.workers,
       maxThreads: options.workers,
       concurrentTasksPerWorker: 1,

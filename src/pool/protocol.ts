@@ -3,7 +3,7 @@ import type { VisionErrorCode } from '../errors.js';
 import type { ImageHeader } from '../image/header.js';
 import type { DecodeOptions } from '../image/decode.js';
 import type { Preprocessing } from '../image/preprocessing.js';
-import type { GateMemory } from './exit-gate.js';
+import type { GateMemory, Loading } from './exit-gate.js';
 
 /** All a worker needs to know; it arrives as `workerData`. */
 export interface WorkerConfig {
@@ -21,6 +21,8 @@ export interface WorkerConfig {
   decode: DecodeOptions;
   /** Shared with the pool, see {@link enterNative}. */
   gate: GateMemory;
+  /** The worker's own module. */
+  loading: Loading;
 }
 
 /** A graph whose weights all workers share, made for this machine from another one. */
