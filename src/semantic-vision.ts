@@ -14,6 +14,7 @@ import type { Logits } from './models/manifest.js';
 import { resolveOptions, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
 import { Hasher } from './pool/hasher.js';
 import { WorkerPool } from './pool/pool.js';
+import { sessionOptions } from './pool/session-options.js';
 import {
   invalidArgument,
   isEmbedding,
@@ -465,20 +466,4 @@ export class SemanticVision implements AsyncDisposable {
     );
     return this.#logits;
   }
-}
-
-function sessionOptions(options: ResolvedOptions): Record<string, unknown> {
-  return {
-    executionProviders: options.executionProviders,
-    graphOptimizationLevel: 'all',
-    executionMode: 'sequential',
-    intraOpNumThreads: options.intraOpNumThreads,
-    interOpNumThreads: 1,
-    // Planning ahead where every tensor lies costs each worker 10 to 20 MB more and saves no time: the arena keeps its
-    // blocks anyway.
-    enableMemPattern: false,
-    // Spinning threads burn the CPU that the other workers need: 12.6 against 8.7 images/s on 2 cores.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-    ...options.sessionOptions,
-  };
 }

@@ -31,7 +31,8 @@ keys('does not depend on threads, memory and logging', () => {
     'executionMode',
   ])
     assert.is(key({ [name]: 3 }), key({}), name);
-  assert.is(key({ extra: { session: { intra_op: { allow_spinning: '1' } } } }), key({}));
+  const spinning = { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' };
+  assert.is(key({ extra: { session: spinning } }), key({}));
 });
 
 keys('depends on everything else', () => {

@@ -38,7 +38,7 @@ export class GraphRunner {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
-      // As the workers' sessions, so that what is timed here is what they take.
+      // Spinning threads would disturb what else the machine does, and make the times mean less.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     };
   }

@@ -30,7 +30,7 @@ const WITHOUT_EFFECT = new Set([
   'logSeverityLevel',
   'logVerbosityLevel',
 ]);
-const THREADING = /^session\.(intra_op|inter_op)\./;
+const THREADING = /^session\.(intra_op\.|inter_op\.|force_spinning_stop$)/;
 
 /**
  * @param source - names the content of the graph
