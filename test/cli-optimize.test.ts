@@ -27,7 +27,7 @@ command('a model with outliers: the layer is named, the folder is the last line'
   assert.ok(stdout.includes(spoiled(2)));
   const json = await optimize(model, '--json');
   const report = JSON.parse(json.stdout) as ModelOptimization;
-  assert.equal([report.cached, report.reached, report.kept], [true, true, [spoiled(2)]]);
+  assert.equal([report.cached, report.reached, report.evened], [true, true, [spoiled(2)]]);
   assert.is(stdout.trim().split('\n').at(-1), report.directory);
 });
 

@@ -13,16 +13,11 @@ import type { OnnxModel } from '../dist/esm/optimize/onnx/model.js';
 import { DataType, create, ValueInfoProtoSchema } from '../dist/esm/optimize/onnx/proto.js';
 import { fuse } from '../dist/esm/optimize/optimize.js';
 import { readModel } from '../dist/esm/optimize/onnx/read.js';
-import {
-  quantizableLayers,
-  quantize,
-  withActivationOutputs,
-  type ActivationStats,
-} from '../dist/esm/optimize/quantize.js';
+import { quantizableLayers, quantize, type ActivationStats } from '../dist/esm/optimize/quantize.js';
 import { productsOf } from '../dist/esm/optimize/quantize/layers.js';
 import { scaleWeights, smooth } from '../dist/esm/optimize/quantize/smooth.js';
 import { fixture, noise } from './helpers/fixtures.js';
-import { cosine, imageFeed, openModel, runModel, textFeeds } from './helpers/models.js';
+import { collectStats, imageFeed, meanCosine, runModel, textFeeds } from './helpers/models.js';
 
 const POOLED = 'pooler_output';
 const pictures = (side: number) => Array.from({ length: 8 }, (_, i) => imageFeed(noise(i, side).data, side));
@@ -42,37 +37,14 @@ function wildStats(model: OnnxModel, seed = 1): ActivationStats {
 function smoothed(model: OnnxModel, stats: ActivationStats, alpha = 0.5) {
   const graph = new Graph(model);
   const products = productsOf(graph);
-  const { groups, scalings } = smooth(graph, products, NOTHING, { stats, alpha });
+  const { groups, scalings } = smooth(graph, products, NOTHING, NOTHING, { stats, alpha });
   scaleWeights(graph, products, scalings);
   return { model: graph.model, into: groups.map(({ into }) => into) };
-}
-
-async function collectStats(
-  model: OnnxModel,
-  feeds: readonly Record<string, Tensor>[],
-): Promise<ActivationStats> {
-  const { model: observed, outputs } = withActivationOutputs(model);
-  const session = await openModel(observed);
-  const stats: Record<string, Float32Array> = {};
-  for (const feed of feeds) {
-    const results = await session.run(feed);
-    for (const [layer, output] of outputs) {
-      const maxima = results[output]!.data as Float32Array;
-      const known = (stats[layer] ??= new Float32Array(maxima.length));
-      maxima.forEach((value, i) => (known[i] = Math.max(known[i]!, value)));
-    }
-  }
-  await session.release();
-  return stats;
 }
 
 function apart(a: Float32Array, b: Float32Array): number {
   const size = Math.max(...b.map(Math.abs));
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / size;
-}
-
-function meanCosine(a: readonly Float32Array[], b: readonly Float32Array[]): number {
-  return a.reduce((sum, vector, i) => sum + cosine(vector, b[i]!), 0) / a.length;
 }
 
 /** `x` of 2 x 3 x 8 numbers to `y`; the weights are random. */

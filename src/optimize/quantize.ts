@@ -22,6 +22,11 @@ export type { ActivationStats, SmoothedGroup, Smoothing } from './quantize/smoot
 export interface QuantizeOptions {
   /** Names of layers that stay in float32. Default: none. */
   keep?: ReadonlySet<string>;
+  /**
+   * Names of layers whose activation is evened out in every run before it is rounded; those that share it take it so as
+   * well. Default: none.
+   */
+  even?: ReadonlySet<string>;
   /** Takes outliers out of the activations first. Default: no. */
   smoothing?: Smoothing;
 }
@@ -63,24 +68,28 @@ export function quantizableLayers(model: OnnxModel): Layer[] {
  * @param model - is edited in place; unchanged when this throws
  * @param options - what to leave out
  * @returns what was done
- * @throws `INVALID_ARGUMENT` when a layer to keep is not there, stats do not fit their layer, or alpha is out of its
+ * @throws `INVALID_ARGUMENT` when a layer that is named is not there, stats do not fit their layer, or alpha is out of its
  * range; `MODEL_INVALID` when a weight is not finite or the model's operators are too old
  */
 export function quantize(model: OnnxModel, options: QuantizeOptions = {}): QuantizeReport {
-  const { keep = new Set<string>(), smoothing } = options;
+  const { keep = new Set<string>(), even = new Set<string>(), smoothing } = options;
   const graph = new Graph(model);
   const products = productsOf(graph);
   refuse(model, products, options);
 
   const kept = products.filter(({ name }) => keep.has(name));
   const quantized = products.filter(({ name }) => !keep.has(name));
-  const { groups, scalings }: Smoothed = smoothing
-    ? smooth(graph, products, keep, smoothing)
-    : { groups: [], scalings: new Map() };
+  const { groups, scalings, divisors }: Smoothed = smoothing
+    ? smooth(graph, products, keep, even, smoothing)
+    : { groups: [], scalings: new Map(), divisors: new Map() };
   scaleWeights(graph, kept, scalings);
+  const evened = new Set(quantized.filter(({ name }) => even.has(name)).map(({ activation }) => activation));
   const integers = new IntegerProducts(graph);
   for (const product of quantized) {
-    integers.replace(product, () => bytesOf(graph, product, scalings.get(product.name)));
+    const inputs = divisors.get(product.activation);
+    const scaling = { ...scalings.get(product.name), ...(inputs && { inputs }) };
+    const evening = evened.has(product.activation) ? { divisors: inputs } : undefined;
+    integers.replace(product, () => bytesOf(graph, product, scaling), evening);
   }
   removeUnused(graph, products);
 
@@ -97,7 +106,7 @@ export function quantize(model: OnnxModel, options: QuantizeOptions = {}): Quant
 }
 
 function refuse(model: OnnxModel, products: readonly Product[], options: QuantizeOptions): void {
-  const { keep = [], smoothing: { alpha } = { alpha: 0 } } = options;
+  const { keep = [], even = [], smoothing: { alpha } = { alpha: 0 } } = options;
   if (!(alpha >= 0 && alpha <= 1))
     throw new VisionError('INVALID_ARGUMENT', expectedButReceived('alpha', 'a number from 0 to 1', alpha));
   const opset = model.opset() ?? 0;
@@ -108,12 +117,9 @@ function refuse(model: OnnxModel, products: readonly Product[], options: Quantiz
     );
   }
   const names = new Set(products.map(({ name }) => name));
-  for (const name of keep) {
+  for (const name of [...keep, ...even]) {
     if (names.has(name)) continue;
-    throw new VisionError(
-      'INVALID_ARGUMENT',
-      `Expected a layer of the model to keep but received "${name}".`,
-    );
+    throw new VisionError('INVALID_ARGUMENT', `Expected a layer of the model but received "${name}".`);
   }
 }
 

@@ -1,4 +1,5 @@
 // Models in memory, opened by ONNX Runtime, and what the tests feed them.
+import { withActivationOutputs, type ActivationStats } from '../../dist/esm/optimize/quantize.js';
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -103,4 +104,37 @@ export function textFeeds(count: number, length: number, vocabulary: number): Re
 export function cosine(a: Float32Array, b: Float32Array): number {
   const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
+/**
+ * @param model - in float32
+ * @param feeds - inputs
+ * @returns the largest magnitude of each channel that goes into each layer
+ */
+export async function collectStats(
+  model: OnnxModel,
+  feeds: readonly Record<string, Tensor>[],
+): Promise<ActivationStats> {
+  const { model: observed, outputs } = withActivationOutputs(model);
+  const session = await openModel(observed);
+  const stats: Record<string, Float32Array> = {};
+  for (const feed of feeds) {
+    const results = await session.run(feed);
+    for (const [layer, output] of outputs) {
+      const maxima = results[output]!.data as Float32Array;
+      const known = (stats[layer] ??= new Float32Array(maxima.length));
+      maxima.forEach((value, i) => (known[i] = Math.max(known[i]!, value)));
+    }
+  }
+  await session.release();
+  return stats;
+}
+
+/**
+ * @param a - vectors
+ * @param b - as many
+ * @returns the mean of the cosines of each with its like
+ */
+export function meanCosine(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  return a.reduce((sum, vector, i) => sum + cosine(vector, b[i]!), 0) / a.length;
 }

@@ -41,7 +41,9 @@ function reportText(result: ModelOptimization): string {
   const graphs: [string, typeof accuracy][] = [
     ['float32, fused', fused],
     ['int8, every layer', plain],
-    ...(result.kept.length > 0 ? ([['int8, guarded', accuracy]] as [string, typeof accuracy][]) : []),
+    ...(result.kept.length + result.evened.length > 0
+      ? ([['int8, guarded', accuracy]] as [string, typeof accuracy][])
+      : []),
   ];
   const rows = graphs.map(([name, { meanCosine, minCosine, neighbourOverlap, similarityChange }]) => [
     name,
@@ -53,14 +55,18 @@ function reportText(result: ModelOptimization): string {
   ]);
   const head = ['GRAPH', 'MEAN COSINE', 'LEAST', 'NEIGHBOURS KEPT', 'SIMILARITY CHANGE', 'LARGEST'];
   const errors = new Map(layers.map(({ name, error }) => [name, error]));
-  const kept = result.kept.map(
-    (name) => `  ${name} (alone ${((errors.get(name) ?? 0) * 100).toFixed(2)} % off)`,
-  );
+  const named = (names: readonly string[]) =>
+    names.map((name) => `  ${name} (alone ${((errors.get(name) ?? 0) * 100).toFixed(2)} % off)`);
+  const { kept, evened } = result;
+  // Where layers stay in float32, all others are evened out: no list tells anything.
+  const list = kept.length === 0 && evened.length > 0;
   return [
     table([head, ...rows], [1, 2, 3, 4, 5]),
     `${images.compared} images; target: mean ${target.mean}, least ${target.min}: ${reached ? 'reached' : 'missed'}`,
     `${kept.length} of ${layers.length} layers stay in float32${kept.length > 0 ? ':' : ''}`,
-    ...kept,
+    ...named(kept),
+    `${evened.length} of ${layers.length} layers have their input evened out${list ? ':' : ''}`,
+    ...(list ? named(evened) : []),
     ...(cost === null
       ? []
       : [

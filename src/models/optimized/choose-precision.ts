@@ -101,13 +101,14 @@ async function withGraph(loaded: LoadedModel, { report, paths }: Optimized, hash
   const [graph, ...data] = report.files.map((file, i) => ({ ...file, path: paths[i] as string }));
   const hashes = Object.fromEntries(report.files.map(({ name, sha256 }) => [`optimized ${name}`, sha256]));
   const { meanCosine, minCosine } = report.accuracy;
-  const kept = `${report.kept.length} of ${report.layers.length} layers in float32`;
+  const { kept, evened, layers } = report;
+  const treated = `of ${layers.length} layers ${kept.length} in float32, ${evened.length} evened out`;
   return {
     ...loaded,
     found: { ...found, dtype: 'int8', vision: { ...(graph as (typeof data)[number]), data } },
     fingerprint: modelFingerprint({ ...hashes, preprocessor: await sha256Of(found.preprocessor, hasher) }, 'int8'),
     dtypeReason:
-      `${loaded.wanted}: mean cosine ${meanCosine.toFixed(5)}, least ${minCosine.toFixed(5)}, ${kept}` +
+      `${loaded.wanted}: mean cosine ${meanCosine.toFixed(5)}, least ${minCosine.toFixed(5)}, ${treated}` +
       (report.reached ? '' : '; misses the target and was forced'),
   };
 }

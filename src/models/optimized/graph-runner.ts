@@ -23,6 +23,9 @@ export interface Run {
   output: string;
 }
 
+/** Runs graphs on a number of inputs, the same for every graph. */
+export type Runner = Pick<GraphRunner, 'count' | 'embed' | 'observe'>;
+
 /** Holds the images as tensors; every graph sees the same. */
 export class GraphRunner {
   readonly #tensors: readonly Float32Array[];

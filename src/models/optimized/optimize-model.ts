@@ -16,10 +16,11 @@ import {
   quantize,
   withActivationOutputs,
   type ActivationStats,
+  type QuantizeOptions,
   type Smoothing,
 } from '../../optimize/quantize.js';
 import { withQuantizationErrors } from '../../optimize/quantize/errors.js';
-import { GraphRunner, type Images, type Run } from './graph-runner.js';
+import { GraphRunner, type Images, type Run, type Runner } from './graph-runner.js';
 import type { OptimizationReport, OptimizeProgress } from './report.js';
 
 /** What to optimise: plain data. */
@@ -38,10 +39,13 @@ export interface OptimizeJob {
   threads: number;
 }
 
+/** What to optimise, whatever its inputs are. */
+export type SourceJob = Omit<OptimizeJob, 'images' | 'threads'>;
+
 /** Name of the graph's file; one with its weights has `_data` added. */
 export const GRAPH_FILE = 'vision_model.onnx';
 /** Goes up whenever the same input gives another graph. */
-export const OPTIMIZER_VERSION = 1;
+export const OPTIMIZER_VERSION = 2;
 
 // Spread shared evenly between activations and weights, as SmoothQuant proposes.
 const ALPHA = 0.5;
@@ -67,8 +71,23 @@ export async function optimizeGraph(
   job: OptimizeJob,
   onProgress: (progress: OptimizeProgress) => void,
 ): Promise<Omit<OptimizationReport, 'files'>> {
+  return optimizeWith(await GraphRunner.open(job.images, job.threads), job, onProgress);
+}
+
+/**
+ * {@link optimizeGraph} with any inputs.
+ * @param runner - runs graphs on the inputs that decide
+ * @param job - what
+ * @param onProgress - hears how far it is, after each input
+ * @returns what was done
+ * @throws `MODEL_INVALID`, `MODEL_NOT_FOUND`, errors of the file system
+ */
+export async function optimizeWith(
+  runner: Runner,
+  job: SourceJob,
+  onProgress: (progress: OptimizeProgress) => void,
+): Promise<Omit<OptimizationReport, 'files'>> {
   const started = performance.now();
-  const runner = await GraphRunner.open(job.images, job.threads);
   const optimization = new Optimization(job, runner, onProgress);
   const reference = await optimization.embedSource();
   const { model, report: fusions } = fuse(await readModel(job.path));
@@ -82,14 +101,14 @@ export async function optimizeGraph(
 }
 
 class Optimization {
-  readonly #job: OptimizeJob;
-  readonly #runner: GraphRunner;
+  readonly #job: SourceJob;
+  readonly #runner: Runner;
   readonly #onProgress: (progress: OptimizeProgress) => void;
   /** Images that ranges are taken from: the others tell whether the ranges hold for images they were not taken from. */
   readonly #calibration: readonly number[];
   #candidate = 0;
 
-  constructor(job: OptimizeJob, runner: GraphRunner, onProgress: (progress: OptimizeProgress) => void) {
+  constructor(job: SourceJob, runner: Runner, onProgress: (progress: OptimizeProgress) => void) {
     this.#job = job;
     this.#runner = runner;
     this.#onProgress = onProgress;
@@ -108,27 +127,27 @@ class Optimization {
     let best: { folder: string; bytes: number; milliseconds: number } | undefined;
     const found = await guard(
       {
-        measure: async (keep, complete) => {
-          const made = await this.#make(model, keep, smoothing);
+        measure: async (treatment, complete) => {
+          const made = await this.#make(model, { ...treatment, smoothing });
           const run = await this.#compare(made.path, reference, complete ? undefined : target);
           if (run.vectors.length < this.#runner.count) return this.#drop(made.folder);
           const accuracy = compareEmbeddings(reference.vectors, run.vectors);
-          // Of two that hold the later one keeps fewer layers.
+          // Of two that hold the later one costs less.
           const better = holds(accuracy, target) || (complete && force);
           if (best !== undefined && better) await this.#drop(best.folder);
           if (better) best = { ...made, milliseconds: run.milliseconds };
           else await this.#drop(made.folder);
           return accuracy;
         },
-        rank: async () => {
-          errors = await this.#layerErrors(model, smoothing);
+        rank: async (evened) => {
+          errors = await this.#layerErrors(model, smoothing, evened);
           return [...errors].sort(([, a], [, b]) => b.error - a.error).map(([name]) => name);
         },
       },
       target,
     );
     if (best !== undefined) await this.#publish(best.folder);
-    const kept = new Set(found.kept);
+    const [kept, evened] = [new Set(found.kept), new Set(found.evened)];
     return {
       version: OPTIMIZER_VERSION,
       reached: found.reached,
@@ -141,8 +160,10 @@ class Optimization {
         ...layer,
         error: errors?.get(layer.name)?.error ?? null,
         kept: kept.has(layer.name),
+        evened: evened.has(layer.name),
       })),
       kept: found.kept,
+      evened: found.evened,
       cost: best === undefined ? null : {
         bytes: { before: bytes, after: best.bytes },
         float32Share: errors ? shareOf(errors, kept) : 0,
@@ -171,8 +192,12 @@ class Optimization {
     return { stats, fused: compareEmbeddings(same, embeddings) };
   }
 
-  async #layerErrors(model: OnnxModel, smoothing: Smoothing): Promise<Map<string, LayerError>> {
-    const twins = withQuantizationErrors(model, smoothing);
+  async #layerErrors(
+    model: OnnxModel,
+    smoothing: Smoothing,
+    evened: boolean,
+  ): Promise<Map<string, LayerError>> {
+    const twins = withQuantizationErrors(model, smoothing, evened);
     const names = [...twins.outputs.values()].flatMap(({ error, size, count }) => [error, size, count]);
     const layers = quantizableLayers(model);
     const sums = new Map(layers.map(({ name }) => [name, { error: 0, size: 0, count: 0 }]));
@@ -207,10 +232,10 @@ class Optimization {
     await this.#drop(folder);
   }
 
-  async #make(model: OnnxModel, keep: ReadonlySet<string>, smoothing: Smoothing) {
+  async #make(model: OnnxModel, options: QuantizeOptions) {
     // Quantising edits the model; a graph's is a copy that shares the weights.
     const copy = new Graph(model).model;
-    quantize(copy, { keep, smoothing });
+    quantize(copy, options);
     const graph = new Graph(copy);
     removeDead(graph);
     return this.#write(graph.model, `candidate-${++this.#candidate}`);

@@ -9,12 +9,14 @@ export interface OptimizedLayer {
   inputs: number;
   outputs: number;
   /**
-   * What quantising it alone changes in its own output, as a share of it (root mean square), 0 or more; null where it
-   * was not measured, because no layer had to stay.
+   * What quantising it alone changes in its own output, as a share of it (root mean square), 0 or more: with its
+   * activation evened out where layers had to stay in float32. Null where the target held with every layer as it is.
    */
   error: number | null;
   /** Whether it stays in float32. */
   kept: boolean;
+  /** Whether its activation is evened out in every run: each token, and where need be each channel, has its own scale. */
+  evened: boolean;
 }
 
 /** What the optimised graph costs, against the float32 graph. */
@@ -48,6 +50,8 @@ export interface OptimizationReport {
   layers: OptimizedLayer[];
   /** Layers that stay in float32, the most sensitive first. */
   kept: string[];
+  /** Layers in bytes whose activation is evened out, the most sensitive first. */
+  evened: string[];
   /** Null when no graph was written. */
   cost: OptimizationCost | null;
   /** Graphs that were made and run to find them. */

@@ -1,6 +1,6 @@
 // What goes into the layers, seen from outside: a copy of the graph that also tells each channel's largest magnitude.
 import { Graph } from '../graph.js';
-import { makeNode, type NodeParts } from '../onnx/attributes.js';
+import { makeNode } from '../onnx/attributes.js';
 import type { OnnxModel } from '../onnx/model.js';
 import {
   DataType,
@@ -13,9 +13,7 @@ import {
   type ValueInfoProto,
 } from '../onnx/proto.js';
 import { productsOf } from './layers.js';
-
-// Where the axes of ReduceMax became an input.
-const AXES_INPUT_OPSET = 18;
+import { reduceMax } from './reduce-max.js';
 
 /** A graph to calibrate with. */
 export interface ObservedModel {
@@ -34,19 +32,16 @@ export function withActivationOutputs(model: OnnxModel): ObservedModel {
   const observed = new Map<string, string>();
   const outputs = new Map<string, string>();
   const nodes = [];
-  let axes: string | undefined;
   for (const { name, activation, inputs } of productsOf(graph)) {
     let output = observed.get(activation);
     if (output === undefined) {
       const value = (what: string) => graph.uniqueName(`${activation}_${what}`);
       const [rows, sizes, largest] = [value('rows'), value('magnitudes'), value('largest')];
       const shape = graph.addConstant(`${activation}_rows_shape`, DataType.INT64, [2], rowsOf(inputs));
-      if ((model.opset() ?? 0) >= AXES_INPUT_OPSET)
-        axes ??= graph.addConstant('observed_axes', DataType.INT64, [1], BigInt64Array.of(0n));
       nodes.push(
         makeNode('Reshape', { inputs: [activation, shape], outputs: [rows] }),
         makeNode('Abs', { inputs: [rows], outputs: [sizes] }),
-        makeNode('ReduceMax', overRows(sizes, largest, axes)),
+        reduceMax(graph, { input: sizes, output: largest, axis: 0, keep: false }),
       );
       graph.model.graph.output.push(vectorInfo(largest, inputs));
       output = largest;
@@ -60,14 +55,6 @@ export function withActivationOutputs(model: OnnxModel): ObservedModel {
 
 function rowsOf(channels: number): BigInt64Array {
   return BigInt64Array.of(-1n, BigInt(channels));
-}
-
-function overRows(input: string, output: string, axes: string | undefined): NodeParts {
-  return {
-    inputs: axes === undefined ? [input] : [input, axes],
-    outputs: [output],
-    attributes: { keepdims: 0n, ...(axes === undefined && { axes: [0n] }) },
-  };
 }
 
 function vectorInfo(name: string, length: number): ValueInfoProto {

@@ -31,15 +31,18 @@ export interface LayerOutputs {
  * Puts beside each layer its quantised twin, which gets the same float32 input and feeds nothing.
  * @param model - in float32; is not changed
  * @param smoothing - as it will be quantised
+ * @param evened - whether with every activation evened out
  * @returns a copy with three more outputs for each layer, by the layer's name
  */
 export function withQuantizationErrors(
   model: OnnxModel,
   smoothing: Smoothing,
+  evened: boolean,
 ): { model: OnnxModel; outputs: Map<string, LayerOutputs> } {
   const graph = new Graph(model);
   const layers = productsOf(graph);
-  const { scalings } = smooth(graph, layers, new Set(), smoothing);
+  const even = new Set(evened ? layers.map(({ name }) => name) : []);
+  const { scalings, divisors } = smooth(graph, layers, new Set(), even, smoothing);
   scaleWeights(graph, layers, scalings);
   const smoothed = productsOf(graph);
   const integers = new IntegerProducts(graph);
@@ -58,7 +61,9 @@ export function withQuantizationErrors(
     };
     twin.node.output = [twin.result];
     graph.insertBefore(node, twin.node);
-    integers.replace(twin, () => bytesOf(graph, product));
+    const inputs = divisors.get(product.activation);
+    const evening = evened ? { divisors: inputs } : undefined;
+    integers.replace(twin, () => bytesOf(graph, product, inputs && { inputs }), evening);
     const [difference, integer] = [value('difference'), value('elements')];
     const told = { error: value('error'), size: value('size'), count: value('count') };
     graph.model.graph.node.push(

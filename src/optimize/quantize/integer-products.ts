@@ -1,8 +1,9 @@
 // Products of bytes in the place of layers, in the form that ONNX Runtime joins into one operator.
 import type { Graph } from '../graph.js';
 import { makeNode, type NodeParts } from '../onnx/attributes.js';
-import { DataType } from '../onnx/proto.js';
+import { DataType, type NodeProto } from '../onnx/proto.js';
 import { addendOf, type Product } from './layers.js';
+import { reduceMax } from './reduce-max.js';
 import type { ByteWeight } from './weights.js';
 
 interface StoredWeight {
@@ -14,7 +15,22 @@ interface QuantizedValue {
   bytes: string;
   scale: string;
   zeroPoint: string;
+  /** The largest magnitude of each token, by which it was divided; undefined where it was not. */
+  tokens: string | undefined;
 }
+
+/**
+ * How an activation is evened out before it is rounded, so that neither a channel nor a token that is far larger than
+ * the others takes the steps from them: each token is divided by its largest magnitude, and before that each channel by
+ * a factor, if there are factors.
+ */
+export interface Evening {
+  /** One for each channel; the rows of the layer's weight have to be multiplied by them. */
+  divisors: Float32Array | undefined;
+}
+
+// A token of nothing but zeros stays one.
+const SMALLEST_TOKEN = 1e-30;
 
 /**
  * Replaces layers of one graph by `DynamicQuantizeLinear` -> `MatMulInteger` -> `Cast` -> `Mul`. ONNX Runtime joins the
@@ -26,6 +42,7 @@ export class IntegerProducts {
   readonly #activations = new Map<string, QuantizedValue>();
   readonly #weights = new Map<string, StoredWeight>();
   #shared = 0;
+  #smallest: string | undefined;
 
   /** @param graph - is edited */
   constructor(graph: Graph) {
@@ -41,12 +58,13 @@ export class IntegerProducts {
    * Layers must come in the order in which they run.
    * @param product - of the graph
    * @param makeWeight - is called once for layers of the same weight
+   * @param evening - of its activation, if it is to be evened out: the same for all that share it
    */
-  replace(product: Product, makeWeight: () => ByteWeight): void {
+  replace(product: Product, makeWeight: () => ByteWeight, evening?: Evening): void {
     const { name, node, result } = product;
     const addend = addendOf(product);
     const graph = this.#graph;
-    const activation = this.#quantized(product);
+    const activation = this.#quantized(product, evening);
     const weight = this.#stored(product, makeWeight);
     const value = (what: string) => graph.uniqueName(`${name}_${what}`);
     const before = (opType: string, parts: NodeParts) => {
@@ -60,7 +78,13 @@ export class IntegerProducts {
     });
     before('Cast', { inputs: [sum], outputs: [float], attributes: { to: BigInt(DataType.FLOAT) } });
     const last = addend === undefined ? result : value('product');
-    const rescale = makeNode('Mul', { name, inputs: [float, scale], outputs: [last] });
+    let rescaled: [value: string, by: string] = [float, scale];
+    if (activation.tokens !== undefined) {
+      const even = value('even');
+      before('Mul', { inputs: rescaled, outputs: [even] });
+      rescaled = [even, activation.tokens];
+    }
+    const rescale = makeNode('Mul', { name, inputs: rescaled, outputs: [last] });
     if (addend === undefined) {
       graph.replaceNode(node, rescale);
     } else {
@@ -70,23 +94,57 @@ export class IntegerProducts {
     }
   }
 
-  #quantized({ activation, node }: Product): QuantizedValue {
+  #quantized({ activation, node }: Product, evening: Evening | undefined): QuantizedValue {
     const known = this.#activations.get(activation);
     if (known) {
       this.#shared++;
       return known;
     }
     const graph = this.#graph;
+    const { even, tokens } = evening
+      ? this.#even(activation, node, evening)
+      : { even: activation, tokens: undefined };
     const value = {
       bytes: graph.uniqueName(`${activation}_bytes`),
       scale: graph.uniqueName(`${activation}_scale`),
       zeroPoint: graph.uniqueName(`${activation}_zero_point`),
+      tokens,
     };
     const name = graph.uniqueName(`${activation}_DynamicQuantizeLinear`);
     const outputs = [value.bytes, value.scale, value.zeroPoint];
-    graph.insertBefore(node, makeNode('DynamicQuantizeLinear', { name, inputs: [activation], outputs }));
+    graph.insertBefore(node, makeNode('DynamicQuantizeLinear', { name, inputs: [even], outputs }));
     this.#activations.set(activation, value);
     return value;
+  }
+
+  #even(activation: string, node: NodeProto, { divisors }: Evening): { even: string; tokens: string } {
+    const graph = this.#graph;
+    const before = (opType: string, what: string, inputs: readonly string[]) => {
+      const output = graph.uniqueName(`${activation}_${what}`);
+      graph.insertBefore(node, makeNode(opType, { name: output, inputs, outputs: [output] }));
+      return output;
+    };
+    let value = activation;
+    if (divisors) {
+      const inverse = graph.addConstant(
+        `${activation}_factors`,
+        DataType.FLOAT,
+        [divisors.length],
+        divisors.map((divisor) => 1 / divisor),
+      );
+      value = before('Mul', 'smooth', [value, inverse]);
+    }
+    const largest = graph.uniqueName(`${activation}_largest`);
+    const input = before('Abs', 'magnitudes', [value]);
+    graph.insertBefore(node, reduceMax(graph, { input, output: largest, axis: -1, keep: true }));
+    this.#smallest ??= graph.addConstant(
+      'smallest_token',
+      DataType.FLOAT,
+      [],
+      Float32Array.of(SMALLEST_TOKEN),
+    );
+    const tokens = before('Max', 'tokens', [largest, this.#smallest]);
+    return { even: before('Div', 'even', [value, tokens]), tokens };
   }
 
   #stored({ weightName, inputs, outputs, transposed }: Product, make: () => ByteWeight): StoredWeight {

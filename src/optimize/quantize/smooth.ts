@@ -30,6 +30,11 @@ export interface Smoothed {
   groups: SmoothedGroup[];
   /** By the name of a layer: by what its weight must be multiplied, for the graph to be right again. */
   scalings: Map<string, Scaling>;
+  /**
+   * By the name of an activation that had to be evened out and had nothing to fold factors into: the factors, by which
+   * a copy of it is to be divided in every run, and the rows of the weights of its quantised layers to be multiplied.
+   */
+  divisors: Map<string, Float32Array>;
 }
 
 // A channel that was dark in the calibration images may not be so in others: its activations are not blown up for it.
@@ -43,6 +48,7 @@ const FACTOR_RANGE = 1e5;
  * @param graph - is edited: the folded vectors, but no weights
  * @param products - all layers of the graph
  * @param keep - names of layers that stay in float32: an activation that feeds no other is left alone
+ * @param even - names of layers whose activations must lose their outliers, folded or not
  * @param smoothing - how
  * @returns what the weights must be multiplied by
  * @throws `INVALID_ARGUMENT` when stats do not fit their layer
@@ -51,6 +57,7 @@ export function smooth(
   graph: Graph,
   products: readonly Product[],
   keep: ReadonlySet<string>,
+  even: ReadonlySet<string>,
   smoothing: Smoothing,
 ): Smoothed {
   const groups = new Map<string, Product[]>();
@@ -58,13 +65,19 @@ export function smooth(
     groups.set(product.activation, [...(groups.get(product.activation) ?? []), product]);
   const folder = new ChannelFolder(graph, products);
   const scalings = new Map<string, Scaling>();
+  const divisors = new Map<string, Float32Array>();
   const done: SmoothedGroup[] = [];
   // Backwards: the columns of a weight are scaled for the layer after it before its rows are looked at.
   for (const [activation, layers] of [...groups].reverse()) {
-    if (layers.every(({ name }) => keep.has(name)) || !canScale(graph, activation, layers)) continue;
-    const stats = statsOf(layers, smoothing.stats);
-    const fold = stats && folder.find(activation, stats.length);
-    if (!fold) continue;
+    const quantized = layers.filter(({ name }) => !keep.has(name));
+    const stats = quantized.length > 0 && haveOwnWeights(graph, layers) && statsOf(layers, smoothing.stats);
+    if (!stats) continue;
+    const fold = isOnlyFor(graph, activation, layers) ? folder.find(activation, stats.length) : undefined;
+    if (!fold) {
+      if (quantized.some(({ name }) => even.has(name)))
+        divisors.set(activation, factorsOf(graph, quantized, stats, smoothing.alpha, scalings));
+      continue;
+    }
     const factors = factorsOf(graph, layers, stats, smoothing.alpha, scalings);
     const inverse = factors.map((factor) => 1 / factor);
     folder.scale(fold, inverse);
@@ -72,7 +85,7 @@ export function smooth(
     for (const { name } of layers) scalings.set(name, { ...scalings.get(name), inputs: factors });
     done.push({ layers: layers.map(({ name }) => name), into: fold.into });
   }
-  return { groups: done.reverse(), scalings };
+  return { groups: done.reverse(), scalings, divisors };
 }
 
 /**
@@ -106,12 +119,12 @@ export function matrixOf(graph: Graph, { weight, inputs, outputs, transposed }: 
 }
 
 // Nobody else may see that the activation changes.
-function canScale(graph: Graph, activation: string, layers: readonly Product[]): boolean {
-  return (
-    !graph.isExposed(activation) &&
-    countUses(graph, activation) === layers.length &&
-    layers.every(({ weightName }) => countUses(graph, weightName) === 1 && !graph.isExposed(weightName))
-  );
+function isOnlyFor(graph: Graph, activation: string, layers: readonly Product[]): boolean {
+  return !graph.isExposed(activation) && countUses(graph, activation) === layers.length;
+}
+
+function haveOwnWeights(graph: Graph, layers: readonly Product[]): boolean {
+  return layers.every(({ weightName }) => countUses(graph, weightName) === 1 && !graph.isExposed(weightName));
 }
 
 function statsOf(layers: readonly Product[], stats: ActivationStats): Float32Array | undefined {
