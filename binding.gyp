@@ -5,11 +5,13 @@
       "sources": [
         "native/addon.cc",
         "native/arguments.cc",
+        "native/byte_dot_products.cc",
         "native/choose_implementation.cc",
         "native/normalize.cc",
         "native/resize_normalize.cc",
         "native/kernels/axis.cc",
         "native/kernels/axis_cache.cc",
+        "native/kernels/cpu.cc",
         "native/kernels/implementations.cc",
         "native/kernels/normalize_avx2.cc",
         "native/kernels/normalize_neon.cc",

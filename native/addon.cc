@@ -11,6 +11,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   if (implementation == nullptr) return exports;  // an exception is pending: require() throws it
 
   env.SetInstanceData(new AddonData{implementation, {}});
+  exports.Set("byteDotProducts", Napi::Function::New<ByteDotProducts>(env, "byteDotProducts"));
   exports.Set("kernelImplementation", Napi::Function::New<KernelImplementation>(env, "kernelImplementation"));
   exports.Set("kernelImplementations", Napi::Function::New<KernelImplementations>(env, "kernelImplementations"));
   exports.Set("normalize", Napi::Function::New<Normalize>(env, "normalize"));

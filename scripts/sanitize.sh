@@ -36,6 +36,17 @@ if command -v "$arm" >/dev/null && [ -n "$emulator" ]; then
   "$arm" "${strict[@]}" -O3 -static "${kernels[@]}" "${tests[@]}" -o "$out/kernels-arm64"
   "$emulator" "$out/kernels-arm64"
 
+  echo "== what arm64 CPUs can do (${emulator##*/})"
+  check_cpu() {
+    local found
+    found=$("$emulator" -cpu "$1" "$out/kernels-arm64" cpu)
+    [ "$found" = "$2" ] || { echo "FAIL $1: expected \"$2\" but found \"$found\"" >&2; exit 1; }
+    echo "ok $1: $found"
+  }
+  check_cpu cortex-a53 "neon, scalar:"
+  check_cpu neoverse-n1 "neon, scalar: asimddp"
+  check_cpu max "neon, scalar: i8mm asimddp"
+
   echo "== kernels as arm64 code under ASan + UBSan ($arm, ${emulator##*/})"
   "$arm" "${strict[@]}" "${sanitizers[@]}" "${kernels[@]}" "${tests[@]}" -o "$out/kernels-arm64-sanitized"
   # The sanitizers' libraries are shared ones of the cross compiler; the leak checker needs ptrace, which qemu lacks;

@@ -1,11 +1,12 @@
 // The way of an int8 model: made once a machine, by whichever process is first; whole or not there; named by its weights.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { byteDotProducts } from '../dist/esm/image/binding.js';
 import { modelInfo } from '../dist/esm/models/catalog.js';
 import { byteProducts } from '../dist/esm/models/optimized/cpu.js';
 import { optimizeModel } from '../dist/esm/models/optimized/optimize.js';
@@ -202,18 +203,37 @@ optimized('auto takes int8 where it pays, and float32 where it cannot be made', 
   assert.is(asked.fingerprint === chosen.fingerprint, chosen.dtype === 'int8');
 });
 
-optimized("a CPU's instructions decide", () => {
-  const x86 = (flags: string) =>
-    byteProducts('linux', 'x64', `model name\t: x\nflags\t\t: fpu ${flags} sse\n`);
-  assert.equal(['avx2 avx512f', 'avx2 avx_vnni', 'avx512f avx512_vnni'].map(x86), [
-    undefined,
-    'avx_vnni',
-    'avx512_vnni',
-  ]);
-  assert.is(byteProducts('linux', 'arm64', 'Features\t: fp asimd asimddp i8mm\n'), 'i8mm');
-  assert.is(byteProducts('linux', 'arm64', 'Features\t: fp asimd\n'), undefined);
-  assert.is(byteProducts('darwin', 'arm64', ''), 'asimddp');
-  assert.is(byteProducts('win32', 'x64', ''), undefined);
+optimized('without the addon nothing is chosen and nothing made, as nothing could be created', async () => {
+  const [large, cacheDir] = [folders.make(), folders.make()];
+  await writeTower(large, [], 1, false, 480);
+  const entry = new URL('../dist/esm/index.js', import.meta.url).href;
+  const script = `import { SemanticVision } from ${JSON.stringify(entry)};
+    for (const dtype of ['auto', 'int8']) {
+      const options = { model: ${JSON.stringify(large)}, cacheDir: ${JSON.stringify(cacheDir)}, workers: 1, dtype };
+      await SemanticVision.create(options).catch((error) => console.log(error.code));
+    }`;
+  // The addon refuses to load for such a name.
+  const env = { ...process.env, SEMANTIC_VISION_KERNEL: 'none' };
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    env,
+  });
+  assert.is(stdout, 'INVALID_OPTION\nINVALID_OPTION\n');
+  assert.equal(readdirSync(cacheDir), []);
+});
+
+optimized("a CPU's instructions decide, by the best of them", () => {
+  // x86 without them, with those of 256 bits (Alder Lake), of 512 (Cascade Lake), with both (Sapphire Rapids)
+  assert.is(byteProducts([]), undefined);
+  assert.is(byteProducts(['avx_vnni']), 'avx_vnni');
+  assert.is(byteProducts(['avx512_vnni']), 'avx512_vnni');
+  assert.is(byteProducts(['avx_vnni', 'avx512_vnni']), 'avx512_vnni');
+  // arm64: Windows tells of one only
+  assert.is(byteProducts(['asimddp']), 'asimddp');
+  assert.is(byteProducts(['asimddp', 'i8mm']), 'i8mm');
+  // What sums in 16 bits is no such instruction.
+  assert.is(byteProducts(['avx2', 'avx512f', 'asimd']), undefined);
+  assert.is(byteProducts(), byteProducts(byteDotProducts()));
 });
 
 optimized.run();

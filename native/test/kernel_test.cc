@@ -1,5 +1,7 @@
 // Stand-alone kernel tests, without Node, for the sanitizers and for emulated CPUs: every implementation that this CPU
-// has against the scalar one. The argument says how many random cases; default 2000.
+// has against the scalar one. The argument says how many random cases; default 2000. The argument "cpu" only prints what
+// was found of the CPU.
+#include "../kernels/cpu.h"
 #include "../kernels/implementations.h"
 #include "harness.h"
 #include "upright_test.h"
@@ -92,10 +94,21 @@ void TestResize(const Implementation& implementation, size_t count) {
   std::printf("ok resize %s: %zu random and %zu extreme cases\n", implementation.name, count, 6 * std::size(extreme));
 }
 
+// "neon, scalar: i8mm asimddp", for the script to compare with the CPU that it emulates.
+void PrintCpu() {
+  std::printf("%s:", SupportedNames().c_str());
+  for (const char* name : ByteDotProductNames()) std::printf(" %s", name);
+  std::printf("\n");
+}
+
 }  // namespace
 }  // namespace semantic_vision
 
 int main(int count, char** arguments) {
+  if (count > 1 && std::strcmp(arguments[1], "cpu") == 0) {
+    semantic_vision::PrintCpu();
+    return 0;
+  }
   const size_t cases = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 2000;
   const auto& implementations = semantic_vision::SupportedImplementations();
   for (const semantic_vision::Implementation* implementation : implementations) {

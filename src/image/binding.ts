@@ -75,6 +75,7 @@ type ResizeNumbers = [
 
 /** What native/addon.cc exports; each signature is repeated above its C++ function. */
 interface Addon {
+  byteDotProducts(): string[];
   kernelImplementation(): string;
   kernelImplementations(): string[];
   normalize(
@@ -143,6 +144,16 @@ function checked<Result>(call: () => Result): Result {
     const outOfMemory = cause instanceof Error && 'code' in cause && cause.code === 'OUT_OF_MEMORY';
     throw new VisionError(outOfMemory ? 'OUT_OF_MEMORY' : 'INVALID_ARGUMENT', messageOf(cause), { cause });
   }
+}
+
+/**
+ * The instructions of this CPU that sum products of bytes in 32 bits, by Linux's names: `avx512_vnni`, `avx_vnni`, `i8mm`,
+ * `asimddp`. `SEMANTIC_VISION_KERNEL` changes nothing about it.
+ * @returns those that it has and that the operating system lets programs use
+ * @throws {VisionError} NATIVE_UNAVAILABLE; INVALID_OPTION when `SEMANTIC_VISION_KERNEL` names none of the implementations
+ */
+export function byteDotProducts(): string[] {
+  return addon().byteDotProducts();
 }
 
 /**

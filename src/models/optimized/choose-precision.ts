@@ -27,7 +27,7 @@ const LEAST_AUTO_BYTES = 32 * 2 ** 20;
  * @param make - false: what is not there yet is not made, and `fp32` is the answer
  * @returns the model, its graph and its fingerprint those of the precision
  * @throws for `int8`: `ACCURACY_MISSED`, `INVALID_OPTION`, `MODEL_INVALID`, `DISK_FULL`, `CACHE_UNUSABLE`,
- * `NATIVE_UNAVAILABLE`, `WORKER_FAILED`; `ABORTED`
+ * `NATIVE_UNAVAILABLE`, `WORKER_FAILED`; for `auto`: as {@link byteProducts} does; `ABORTED`
  */
 export async function choosePrecision(
   loaded: LoadedModel,

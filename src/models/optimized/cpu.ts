@@ -1,31 +1,16 @@
 // Whether this machine's CPU multiplies signed bytes fast and exactly.
-import { readFileSync } from 'node:fs';
+import { byteDotProducts } from '../../image/binding.js';
 
 // Products of bytes summed in 32 bits: the instructions of x86 (for vectors of 512 and of 256 bits) and of arm.
 const INSTRUCTIONS = ['avx512_vnni', 'avx_vnni', 'i8mm', 'asimddp'];
 
 /**
- * x86 without them sums pairs of products in 16 bits: slower, and wrong where a sum does not fit.
- * @param platform - operating system
- * @param arch - of the CPU
- * @param cpuinfo - content of Linux's /proc/cpuinfo
- * @returns the instruction that does it; undefined where there is none, or none is known of
+ * x86 without them sums pairs of products in 16 bits: slower, and wrong where a sum does not fit. The default asks the
+ * addon, whose first use in a process takes about a millisecond.
+ * @param available - names of instructions of the CPU
+ * @returns the best one that does it; undefined where there is none, or none is known of
+ * @throws `NATIVE_UNAVAILABLE`, `INVALID_OPTION` as every use of the addon: no instance could be created either
  */
-export function byteProducts(
-  platform: string = process.platform,
-  arch: string = process.arch,
-  cpuinfo: string = readCpuinfo(),
-): string | undefined {
-  // Every arm processor of Apple's computers has it.
-  if (platform === 'darwin' && arch === 'arm64') return 'asimddp';
-  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(' ') ?? [];
-  return INSTRUCTIONS.find((name) => flags.includes(name));
-}
-
-function readCpuinfo(): string {
-  try {
-    return readFileSync('/proc/cpuinfo', 'utf8');
-  } catch {
-    return ''; // not Linux
-  }
+export function byteProducts(available: readonly string[] = byteDotProducts()): string | undefined {
+  return INSTRUCTIONS.find((name) => available.includes(name));
 }

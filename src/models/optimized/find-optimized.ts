@@ -50,7 +50,7 @@ const LIMIT_INPUT_PIXELS = 100_000_000;
  * Finds the optimised form of a graph that is there already.
  * @param request - of what
  * @returns undefined when it has not been made, or is damaged
- * @throws `INVALID_OPTION` for a calibration folder that cannot be used
+ * @throws `INVALID_OPTION` for a calibration folder that cannot be used; as {@link byteProducts} does
  */
 export async function findOptimized(request: OptimizedRequest): Promise<Optimized | undefined> {
   const { key } = await keyOf(request);
