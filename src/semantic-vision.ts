@@ -6,6 +6,7 @@ import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { cosine } from './inference/postprocess.js';
 import { loadInput } from './input.js';
+import { digestsFor } from './models/digests.js';
 import { loadModel } from './models/load-model.js';
 import { choosePrecision, type PreciseModel } from './models/optimized/choose-precision.js';
 import { SharedWeights } from './models/prepared/shared-weights.js';
@@ -114,12 +115,15 @@ export class SemanticVision implements AsyncDisposable {
 
   static async #start(options: ResolvedOptions): Promise<SemanticVision> {
     const hasher = new Hasher();
+    // A start believes what is known of large files; verifyModel and pullModel read them.
+    const digests = digestsFor(hasher, options);
+    let model: PreciseModel | undefined;
     let weights: SharedWeights | undefined;
     try {
-      const model = await choosePrecision(await loadModel(options, hasher), options, hasher);
+      model = await choosePrecision(await loadModel(options, digests), options, digests);
       const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
       const session = sessionOptions(options);
-      weights = new SharedWeights(model, session, hasher, options);
+      weights = new SharedWeights(model, session, digests, options);
       const config = {
         visionModel: model.found.vision.path,
         visionPrepared: await weights.prepare('image'),
@@ -142,6 +146,7 @@ export class SemanticVision implements AsyncDisposable {
       return new SemanticVision(options, model, pool, hasher, weights);
     } catch (error) {
       await weights?.close();
+      model?.release();
       await hasher.close();
       throw error;
     }
@@ -388,6 +393,7 @@ export class SemanticVision implements AsyncDisposable {
     await Promise.allSettled(this.#requests);
     await this.#pool.close();
     await this.#weights.close();
+    this.#loaded.release();
     await this.#hasher.close();
   }
 

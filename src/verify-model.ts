@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
 import { isQuantised, type Dtype } from './models/dtype.js';
+import { digestsFor, type Digests } from './models/digests.js';
 import { hubSettings } from './models/hub/settings.js';
 import { filesOf } from './models/found.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
@@ -61,13 +62,14 @@ export async function verifyModel(model: string, options: VerifyOptions = {}): P
   const { reference: referencePath, ...rest } = options;
   const request = resolveFetchOptions(model, rest);
   const hasher = new Hasher();
+  const digests = digestsFor(hasher, request, { believe: false });
   try {
     const given = referencePath === undefined ? undefined : await readReference(referencePath);
-    const loaded = await loadModel(request, hasher);
+    const loaded = await loadModel(request, digests);
     const { found } = loaded;
     const reference = given ?? publishedReference(loaded);
     const checks = [
-      ...(await checkFiles(loaded, hasher)),
+      ...(await checkFiles(loaded, digests)),
       ...(await checkScale(loaded, request)),
       ...(await checkTokens(loaded, reference.values)),
       ...(await checkLogits(loaded, reference, request)),
@@ -94,14 +96,14 @@ function publishedReference({ found }: LoadedModel): Reference {
   return { values: values ?? {}, base: modelsDirectory() };
 }
 
-async function checkFiles({ found }: LoadedModel, hasher: Hasher): Promise<VerificationCheck[]> {
+async function checkFiles({ found }: LoadedModel, digests: Digests): Promise<VerificationCheck[]> {
   const checks: VerificationCheck[] = [];
   for (const { name, path, sha256 } of filesOf(found)) {
     if (sha256 === undefined) continue; // a folder of the user's: nobody says what should be in it
     const expected = found.entry?.source === 'bundled' ? sha256 : await blobName(path);
     if (expected === undefined) continue;
     const isGit = expected.length === GIT_HASH_LENGTH;
-    const reply = await hasher.file(path, isGit);
+    const reply = await digests.read(path, isGit);
     const actual = reply.ok ? ((isGit ? reply.gitBlob : reply.sha256) ?? '') : reply.message;
     checks.push(same(`${isGit ? 'git SHA-1' : 'SHA-256'} of ${name}`, expected, actual));
   }

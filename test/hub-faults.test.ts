@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VisionError } from '../dist/esm/errors.js';
+import { Digests } from '../dist/esm/models/digests.js';
 import { findOnHub } from '../dist/esm/models/find-on-hub.js';
 import { resolveFetchOptions } from '../dist/esm/models/model-options.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
@@ -118,7 +119,7 @@ faults(`${FAULTED_MODELS} faulted pulls gave a complete model or an error, never
       const { revision, vision, text, preprocessor, config } = await findOnHub(
         source,
         request,
-        hasher,
+        new Digests(hasher),
         timing,
       );
       const there = text ? [text.graph, ...text.graph.data, text.tokenizer, text.tokenizerConfig] : [];

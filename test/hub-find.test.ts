@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Digests } from '../dist/esm/models/digests.js';
 import { findOnHub } from '../dist/esm/models/find-on-hub.js';
 import type { FoundModel } from '../dist/esm/models/found.js';
 import { fileDtype } from '../dist/esm/models/dtype.js';
@@ -48,7 +49,7 @@ function find(options: FetchOptions = {}, attempts = 3): Promise<FoundModel> {
   const { dtype, ...rest } = resolveFetchOptions(REPO, { cacheDir, ...options });
   const request = { ...rest, dtype: fileDtype(dtype) };
   const revision = options.revision ?? 'main';
-  return findOnHub({ ...source, revision }, request, hasher, { ...QUICK, attempts, report: 0 });
+  return findOnHub({ ...source, revision }, request, new Digests(hasher), { ...QUICK, attempts, report: 0 });
 }
 
 function inCache(...parts: string[]): string {

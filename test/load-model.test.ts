@@ -18,6 +18,7 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Digests } from '../dist/esm/models/digests.js';
 import { modelFingerprint } from '../dist/esm/models/fingerprint.js';
 import { loadModel } from '../dist/esm/models/load-model.js';
 import { readManifest, type BundledModel } from '../dist/esm/models/manifest.js';
@@ -34,7 +35,7 @@ const hasher = new Hasher();
 const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-models-'));
 
 function load(model: NonNullable<ModelOption['model']>, options: FetchOptions = {}) {
-  return loadModel(resolveModelRequest({ ...options, model }), hasher);
+  return loadModel(resolveModelRequest({ ...options, model }), new Digests(hasher));
 }
 
 async function bundledEntry(): Promise<BundledModel> {

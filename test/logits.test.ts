@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readGraphLogits } from '../dist/esm/optimize/graph-logits.js';
+import { Digests } from '../dist/esm/models/digests.js';
 import { loadModel } from '../dist/esm/models/load-model.js';
 import { readLogits } from '../dist/esm/models/logits.js';
 import { resolveModelRequest, type ModelOption } from '../dist/esm/models/model-options.js';
@@ -14,7 +15,7 @@ const logits = suite('logits');
 
 async function logitsOf(model: NonNullable<ModelOption['model']>) {
   const request = resolveModelRequest({ model });
-  return readLogits((await loadModel(request, hasher)).found, request);
+  return readLogits((await loadModel(request, new Digests(hasher))).found, request);
 }
 
 logits('a graph of both towers holds the reference’s numbers', async () => {

@@ -1,7 +1,16 @@
 // The way of an int8 model: made once a machine, by whichever process is first; whole or not there; named by its weights.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -12,9 +21,10 @@ import { byteProducts } from '../dist/esm/models/optimized/cpu.js';
 import { optimizeModel } from '../dist/esm/models/optimized/optimize.js';
 import type { OptimizeProgress } from '../dist/esm/models/optimized/report.js';
 import { SemanticVision } from '../dist/esm/semantic-vision.js';
-import { refused } from './helpers/assertions.js';
+import { refused, until } from './helpers/assertions.js';
 import { TINY_MODEL, noise, photo, photoNames } from './helpers/fixtures.js';
 import { Folders, spoiled, writeTower } from './helpers/optimizing.js';
+import { recordTimers } from './helpers/timers.js';
 
 const SCRIPT = fileURLToPath(new URL('helpers/optimize-process.ts', import.meta.url));
 const folders = new Folders();
@@ -130,8 +140,10 @@ optimized('a damaged graph is made anew', async () => {
   appendFileSync(join(directory!, files[0]!.name), 'x');
   const again = await optimizeModel(model, { cacheDir });
   assert.equal([again.cached, again.directory, again.files], [false, directory, files]);
-  writeFileSync(join(directory!, 'report.json'), '{');
-  assert.is((await optimizeModel(model, { cacheDir })).cached, false);
+  for (const report of ['{', 'null', '[]', '{"files":7}', JSON.stringify({ files: [] }).slice(1)]) {
+    writeFileSync(join(directory!, 'report.json'), report);
+    assert.is((await optimizeModel(model, { cacheDir })).cached, false, report);
+  }
 });
 
 optimized(
@@ -149,6 +161,97 @@ optimized(
     await forced.close();
   },
 );
+
+const DAY = 24 * 60 * 60_000;
+const LONG_AGO = Date.now() - 200 * DAY;
+const setUsed = (report: string, time: number) => utimesSync(report, time / 1000, time / 1000);
+// Times are set as floats of seconds, which may be a part of a millisecond off.
+const lastUse = (report: string) => Math.round(statSync(report).mtimeMs);
+
+optimized(
+  'it is in use from the look at it to the end of whoever opened it; telling about it is no use',
+  async () => {
+    const cacheDir = folders.make();
+    const { directory } = await optimizeModel(model, { cacheDir });
+    const report = join(directory!, 'report.json');
+    const options = { model, dtype: 'int8', cacheDir, workers: 1 } as const;
+    setUsed(report, LONG_AGO);
+    await modelInfo(model, { dtype: 'int8', cacheDir });
+    assert.is(lastUse(report), LONG_AGO);
+    await optimizeModel(model, { cacheDir });
+    assert.ok(lastUse(report) > LONG_AGO);
+
+    setUsed(report, LONG_AGO);
+    const timers = recordTimers();
+    const vision = await SemanticVision.create(options);
+    // One that fails afterwards uses nothing.
+    const sessionOptions = { executionProviders: ['none'] };
+    await refused(SemanticVision.create({ ...options, sessionOptions }), 'MODEL_INVALID');
+    timers.restore();
+    assert.ok(lastUse(report) > LONG_AGO);
+    const hourly = timers.started.filter(({ ms }) => ms === DAY / 24);
+    assert.equal(
+      hourly.map(({ isCleared }) => isCleared()),
+      [false, true],
+    );
+    const [timer] = hourly;
+    setUsed(report, LONG_AGO);
+    timer?.tick();
+    await until(() => lastUse(report) > LONG_AGO, 'the next mark');
+    await vision.close();
+    assert.ok(hourly.every(({ isCleared }) => isCleared()));
+  },
+);
+
+optimized('a report that a target was missed is in use for as long as auto goes by it', async () => {
+  if (byteProducts() === undefined) return;
+  const [large, cacheDir] = [folders.make(), folders.make()];
+  await writeTower(large, [], 1, false, 480);
+  const optimize = { target: 0.99999999 };
+  const heard: OptimizeProgress[] = [];
+  const onOptimize = (progress: OptimizeProgress) => void heard.push(progress);
+  const options = { model: large, dtype: 'auto', cacheDir, optimize, onOptimize, workers: 1 } as const;
+  await (await SemanticVision.create(options)).close();
+  assert.ok(heard.length > 1);
+  heard.length = 0;
+  const root = rootOf(cacheDir);
+  const report = join(root, readdirSync(root)[0]!, 'report.json');
+  assert.equal(readdirSync(join(report, '..')), ['report.json']);
+  setUsed(report, LONG_AGO);
+  const timers = recordTimers();
+  const vision = await SemanticVision.create(options);
+  await refused(SemanticVision.create({ ...options, dtype: 'int8' }), 'ACCURACY_MISSED');
+  timers.restore();
+  assert.equal([vision.model.dtype, heard], ['fp32', []]);
+  assert.ok(lastUse(report) > LONG_AGO);
+  const marks = timers.started.filter(({ ms }) => ms === DAY / 24);
+  assert.ok(marks.some(({ isCleared }) => !isCleared()));
+  await vision.close();
+  assert.ok(marks.every(({ isCleared }) => isCleared()));
+});
+
+optimized('making one removes those that nobody has used for long, and what killed makers left', async () => {
+  const cacheDir = folders.make();
+  const root = rootOf(cacheDir);
+  const entry = (i: number, days: number, file: string) => {
+    const directory = join(root, i.toString(16).padStart(32, '0'));
+    mkdirSync(directory, { recursive: true });
+    for (const name of [file, 'report.json']) writeFileSync(join(directory, name), 'x');
+    setUsed(join(directory, 'report.json'), Date.now() - days * DAY);
+  };
+  for (let i = 1; i <= 20; i++) entry(i, i, 'vision_model.onnx');
+  entry(21, 181, 'vision_model.onnx');
+  entry(22, 179, 'report.json');
+  entry(23, 181, 'report.json');
+  const leftover = join(root, `${'f'.repeat(32)}.0123456789ab.tmp`);
+  mkdirSync(leftover);
+  utimesSync(leftover, 1000, 1000);
+  await optimizeModel(model, { cacheDir });
+  const left = readdirSync(root).map((name) => Number(`0x${name}`));
+  const others = left.filter((i) => i < 100).sort((a, b) => a - b);
+  assert.equal(others, [...Array.from({ length: 15 }, (_, i) => i + 1), 22]);
+  assert.is(left.length, others.length + 1);
+});
 
 optimized('images of the caller: another set is another model', async () => {
   const cacheDir = folders.make();

@@ -1,14 +1,10 @@
-// What a prepared graph depends on, and which ones go when there are too many.
-import { mkdirSync, mkdtempSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// What a prepared graph depends on.
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cpuType } from '../dist/esm/models/prepared/cpu.js';
 import { canonical, keyOf, keyParts, whyNotPreparable } from '../dist/esm/models/prepared/key.js';
-import { IN_USE_MS, prune } from '../dist/esm/models/prepared/prune.js';
 import { runtimeVersion } from '../dist/esm/models/prepared/runtime.js';
-import { scratchFolder } from './helpers/prepared.js';
 
 const PROBE = { input: 'pixel_values', height: 2, width: 3 } as const;
 const key = (options: Record<string, unknown>, source = 'a') => keyOf(keyParts(source, options, PROBE));
@@ -84,67 +80,3 @@ keys('a type of CPU is what its cores can do, not how fast or how many they are'
 });
 
 keys.run();
-
-const pruning = suite('too many prepared graphs');
-
-const HOUR = 60 * 60_000;
-const DAY = 24 * HOUR;
-const NOW = Date.now();
-
-/** @returns a folder with graphs of the given ages in ms and sizes in bytes (holes in files, no real bytes) */
-function graphs(entries: [idle: number, bytes: number][]): string {
-  const root = mkdtempSync(join(scratchFolder(), 'prepared-'));
-  entries.forEach(([idle, bytes], i) => {
-    const directory = join(root, nameOf(i));
-    mkdirSync(directory);
-    for (const file of ['graph.onnx', 'weights.bin', 'record.json']) writeFileSync(join(directory, file), '');
-    truncateSync(join(directory, 'weights.bin'), bytes);
-    utimesSync(join(directory, 'record.json'), (NOW - idle) / 1000, (NOW - idle) / 1000);
-  });
-  return root;
-}
-
-const nameOf = (i: number) => i.toString(16).padStart(32, '0');
-const left = (root: string) => readdirSync(root).sort();
-
-pruning('the ones that were not used for longest go', async () => {
-  const root = graphs(Array.from({ length: 12 }, (_, i) => [(13 - i) * DAY, 10]));
-  await prune(root, NOW);
-  assert.equal(
-    left(root),
-    Array.from({ length: 8 }, (_, i) => nameOf(i + 4)),
-  );
-});
-
-pruning('their bytes are bounded as well', async () => {
-  const root = graphs([7, 1, 5, 3].map((days) => [days * DAY, 6 * 2 ** 30]));
-  await prune(root, NOW);
-  assert.equal(left(root), [nameOf(1), nameOf(3)]);
-});
-
-pruning('what was not used for a month goes, what is in use never', async () => {
-  const root = graphs([
-    [31 * DAY, 1],
-    [29 * DAY, 1],
-    ...Array.from({ length: 10 }, (): [number, number] => [HOUR, 4 * 2 ** 30]),
-  ]);
-  await prune(root, NOW);
-  assert.equal(
-    left(root),
-    Array.from({ length: 10 }, (_, i) => nameOf(i + 2)),
-  );
-});
-
-pruning('leftovers go when nobody can be busy with them; what is not ours stays', async () => {
-  const root = graphs([]);
-  const name = (kind: string, i: number) => `${nameOf(i)}.0123456789ab.${kind}`;
-  const names = [name('tmp', 1), name('old', 2), name('tmp', 3), 'notes', `${nameOf(4)}.tmp`];
-  for (const folder of names) mkdirSync(join(root, folder));
-  writeFileSync(join(root, `${nameOf(5)}.lock`), '');
-  for (const folder of names) utimesSync(join(root, folder), NOW / 1000, (NOW - 2 * IN_USE_MS) / 1000);
-  utimesSync(join(root, name('tmp', 3)), NOW / 1000, NOW / 1000);
-  await prune(root, NOW);
-  assert.equal(left(root), [name('tmp', 3), `${nameOf(4)}.tmp`, `${nameOf(5)}.lock`, 'notes'].sort());
-});
-
-pruning.run();

@@ -17,9 +17,10 @@ const hasher = new Hasher();
 
 function preparing(directory: string, then: string, before = ''): string {
   return `import { prepareGraph } from ${dist('models/prepared/prepare.js')};
+    import { Digests } from ${dist('models/digests.js')};
     import { Hasher } from ${dist('pool/hasher.js')};
     const hasher = new Hasher();
-    const request = { ...${JSON.stringify({ ...tinyRequest(directory, hasher), hasher: undefined })}, hasher };
+    const request = { ...${JSON.stringify({ ...tinyRequest(directory, hasher), digests: undefined })}, digests: new Digests(hasher) };
     ${before}
     const { outcome, reason, release } = await prepareGraph(request);
     release();

@@ -356,9 +356,10 @@ without('the runtime is not loaded into the process that asks', () => {
   if (process.platform !== 'linux') return;
   // This process has loaded it for other tests.
   const program = `import { prepareGraph } from ${JSON.stringify(join(ROOT, 'dist/esm/models/prepared/prepare.js'))};
+    import { Digests } from ${JSON.stringify(join(ROOT, 'dist/esm/models/digests.js'))};
     import { Hasher } from ${JSON.stringify(join(ROOT, 'dist/esm/pool/hasher.js'))};
     import { readFileSync } from 'node:fs';
-    const { outcome, release } = await prepareGraph({ ...${JSON.stringify(tinyRequest(scratchFolder(), hasher))}, hasher: new Hasher() });
+    const { outcome, release } = await prepareGraph({ ...${JSON.stringify(tinyRequest(scratchFolder(), hasher))}, digests: new Digests(new Hasher()) });
     release();
     console.log(outcome, readFileSync('/proc/self/maps', 'utf8').includes('libonnxruntime'));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {

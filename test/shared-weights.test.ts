@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SemanticVision } from '../dist/esm/index.js';
+import { Digests } from '../dist/esm/models/digests.js';
 import { loadModel } from '../dist/esm/models/load-model.js';
 import { resolveModelRequest } from '../dist/esm/models/model-options.js';
 import { prepareGraph } from '../dist/esm/models/prepared/prepare.js';
@@ -17,6 +18,7 @@ import { SESSION_OPTIONS, largeModel, scratchFolder, tinyRequest } from './helpe
 
 process.env.HF_ASSETS_CACHE = scratchFolder();
 const hasher = new Hasher();
+const digests = new Digests(hasher);
 const model = largeModel();
 
 const shared = suite('shared weights');
@@ -88,7 +90,7 @@ shared('the bundled model is too small to be prepared, and says so', async () =>
 });
 
 shared('both towers of a model, over the pool: the same vectors as without', async () => {
-  const { found, text, preprocess } = await loadModel(resolveModelRequest({}), hasher);
+  const { found, text, preprocess } = await loadModel(resolveModelRequest({}), digests);
   const visionModel = found.vision.path;
   const directory = scratchFolder();
   const request = { ...tinyRequest(directory, hasher), sessionOptions: SESSION_OPTIONS };
@@ -128,8 +130,8 @@ shared('both towers of a model, over the pool: the same vectors as without', asy
 });
 
 shared('a tower that a worker refused is reported once and removed', async () => {
-  const loaded = await loadModel(resolveModelRequest({ model, text: false }), hasher);
-  const weights = new SharedWeights(loaded, SESSION_OPTIONS, hasher, {});
+  const loaded = await loadModel(resolveModelRequest({ model, text: false }), digests);
+  const weights = new SharedWeights(loaded, SESSION_OPTIONS, digests, {});
   const [one, two] = await Promise.all([weights.prepare('image'), weights.prepare('image')]);
   assert.is(one, two);
   assert.is(await weights.prepare('text'), undefined);

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TowerSession, preparedOptions } from '../../dist/esm/inference/session.js';
+import { Digests } from '../../dist/esm/models/digests.js';
 import { prepareGraph } from '../../dist/esm/models/prepared/prepare.js';
 import { Hasher } from '../../dist/esm/pool/hasher.js';
 import { ROOT } from '../inputs.js';
@@ -74,7 +75,13 @@ function library(folder: string, workers: number, shared: boolean): WeightsRepor
 // The runtime itself is loaded by the session that warms up, as it is when a further worker starts.
 async function openings(path: string, shared: boolean, samples: number): Promise<Figure> {
   const hasher = new Hasher();
-  const request = { path, source: 'bench', probe: PROBE, sessionOptions: SESSION_OPTIONS, hasher };
+  const request = {
+    path,
+    source: 'bench',
+    probe: PROBE,
+    sessionOptions: SESSION_OPTIONS,
+    digests: new Digests(hasher),
+  };
   const prepared = shared ? await prepareGraph({ ...request, directory: `${ASSETS}/open` }) : undefined;
   const opened: TowerSession[] = [];
   const open = async () => {

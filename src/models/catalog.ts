@@ -5,6 +5,7 @@ import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
 import type { TextFiles } from '../pool/protocol.js';
+import { digestsFor } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import { filesOf, type FoundModel } from './found.js';
 import { RepoCache } from './hub/layout.js';
@@ -88,8 +89,10 @@ export async function listModels(options: { cacheDir?: string | undefined } = {}
 export async function pullModel(model: string, options: FetchOptions = {}): Promise<PulledModel> {
   const request = resolveFetchOptions(model, options);
   const hasher = new Hasher();
+  // Whoever fetches a model again wants to have it whole: what is there is read.
+  const digests = digestsFor(hasher, request, { believe: false });
   try {
-    const { found } = await loadModel(request, hasher);
+    const { found } = await loadModel(request, digests);
     return { ...(await describe(found)), ...(await logitsOf(found, request)) };
   } finally {
     await hasher.close();
@@ -109,9 +112,10 @@ export async function modelInfo(
 ): Promise<ModelDetails> {
   const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
   const hasher = new Hasher();
+  const digests = digestsFor(hasher, request);
   try {
-    const loaded = await loadModel(request, hasher).catch(notPulled(model));
-    const { found, text, preprocess, fingerprint } = await choosePrecision(loaded, request, hasher, false);
+    const loaded = await loadModel(request, digests).catch(notPulled(model));
+    const { found, text, preprocess, fingerprint } = await choosePrecision(loaded, request, digests, false);
     const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),

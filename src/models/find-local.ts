@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VisionError } from '../errors.js';
-import type { Hasher } from '../pool/hasher.js';
+import type { Digests } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import type { FoundModel, GraphFile, ModelFile, TextTowerFiles } from './found.js';
 import { modelsDirectory, type BundledModel, type ManifestFile } from './manifest.js';
@@ -17,14 +17,14 @@ const BUNDLED_GRAPHS = { vision: 'vision_model.onnx', text: 'text_model.onnx' };
  * The bundled model, each file verified.
  * @param entry - what the manifest says
  * @param request - dtype, and whether texts are wanted
- * @param hasher - hashes the files
+ * @param digests - read the files
  * @returns its files
  * @throws `MODEL_NOT_FOUND`, `MODEL_INVALID`
  */
 export async function findBundled(
   entry: BundledModel,
   request: FileRequest,
-  hasher: Hasher,
+  digests: Digests,
 ): Promise<FoundModel> {
   if (request.dtype !== undefined && request.dtype !== entry.dtype) {
     throw new VisionError(
@@ -33,7 +33,7 @@ export async function findBundled(
     );
   }
   const directory = join(modelsDirectory(), entry.directory);
-  await Promise.all(entry.files.map((file) => verify(join(directory, file.path), file, hasher)));
+  await Promise.all(entry.files.map((file) => verify(join(directory, file.path), file, digests)));
   const file = (name: string): ModelFile => ({
     name,
     path: join(directory, name),
@@ -58,8 +58,9 @@ export async function findBundled(
   };
 }
 
-async function verify(path: string, expected: ManifestFile, hasher: Hasher): Promise<void> {
-  const reply = await hasher.file(path);
+async function verify(path: string, expected: ManifestFile, digests: Digests): Promise<void> {
+  // An installation is checked, not believed; its graphs have 15 MB.
+  const reply = await digests.read(path);
   if (!reply.ok) {
     throw new VisionError('MODEL_NOT_FOUND', `The model file ${path} cannot be read: ${reply.message}.`);
   }

@@ -2,7 +2,7 @@
 import { throwIfAborted } from '../abort.js';
 import { VisionError } from '../errors.js';
 import { isKnownFamily } from '../inference/text-settings.js';
-import type { Hasher } from '../pool/hasher.js';
+import type { Digests } from './digests.js';
 import { graphFile, type FileDtype } from './dtype.js';
 import type { FoundModel, GraphFile, ModelFile } from './found.js';
 import { FileMissing } from './hub/answers.js';
@@ -25,7 +25,7 @@ type HubSource = Extract<ModelSource, { kind: 'hub' }>;
  * Fetches what is not in the cache yet.
  * @param source - repository and revision
  * @param request - dtype, cache, and whether texts are wanted
- * @param hasher - verifies what arrives
+ * @param digests - hold files against their names
  * @param timing - patience; for tests
  * @returns the files
  * @throws `INVALID_OPTION`, `MODEL_NOT_FOUND`, `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`,
@@ -34,14 +34,14 @@ type HubSource = Extract<ModelSource, { kind: 'hub' }>;
 export async function findOnHub(
   source: HubSource,
   request: FileRequest,
-  hasher: Hasher,
+  digests: Digests,
   timing: Timing = TIMING,
 ): Promise<FoundModel> {
   const { cacheDir, localFilesOnly, signal, onProgress } = request;
   const settings = hubSettings({ cacheDir, localFilesOnly });
   const find = async (from: HubSettings, lenient: boolean): Promise<FoundModel> => {
     const { repo, revision } = source;
-    const session = new HubSession({ repo, revision, settings: from, hasher, signal, onProgress }, timing);
+    const session = new HubSession({ repo, revision, settings: from, digests, signal, onProgress }, timing);
     const found = await findIn(session, source, request, lenient);
     await session.remember();
     return found;

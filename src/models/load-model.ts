@@ -2,8 +2,8 @@
 import { VisionError } from '../errors.js';
 import { parsePreprocessConfig } from '../image/preprocess-config.js';
 import type { Preprocessing } from '../image/preprocessing.js';
-import type { Hasher } from '../pool/hasher.js';
 import type { TextFiles } from '../pool/protocol.js';
+import type { Digests } from './digests.js';
 import { isQuantised } from './dtype.js';
 import { findBundled, findFiles, findInFolder } from './find-local.js';
 import { findOnHub } from './find-on-hub.js';
@@ -29,21 +29,21 @@ export interface LoadedModel {
 /**
  * Finds, fetches, verifies and reads a model.
  * @param request - which, and where it may come from
- * @param hasher - hashes the files
+ * @param digests - of its files
  * @returns the model
  * @throws `MODEL_NOT_FOUND`, `MODEL_INVALID`, `INVALID_OPTION`, `MODEL_NOT_CACHED`, `HUB_ACCESS_DENIED`,
  * `HUB_UNREACHABLE`, `DOWNLOAD_CORRUPT`, `DISK_FULL`, `CACHE_UNUSABLE`, `ABORTED`
  */
-export async function loadModel(request: ModelRequest, hasher: Hasher): Promise<LoadedModel> {
+export async function loadModel(request: ModelRequest, digests: Digests): Promise<LoadedModel> {
   const source = await findSource(request.model, request.revision);
-  const found = await findModel(source, filesOf(request, source), hasher);
+  const found = await findModel(source, filesOf(request, source), digests);
   return {
     found,
     wanted: request.dtype ?? (source.kind === 'hub' ? 'auto' : (found.dtype as Dtype)),
     dimensions: found.entry?.dimensions,
     text: textFiles(found),
     preprocess: parsePreprocessConfig(await readJson(found.preprocessor.path), found.preprocessor.path),
-    fingerprint: await fingerprintOf(found, hasher),
+    fingerprint: await fingerprintOf(found, digests),
   };
 }
 
@@ -53,12 +53,12 @@ function filesOf(request: ModelRequest, { kind }: ModelSource): FileRequest {
   return { ...request, dtype: kind === 'bundled' && dtype !== request.dtype ? undefined : dtype };
 }
 
-async function findModel(source: ModelSource, request: FileRequest, hasher: Hasher): Promise<FoundModel> {
+async function findModel(source: ModelSource, request: FileRequest, digests: Digests): Promise<FoundModel> {
   switch (source.kind) {
     case 'bundled':
-      return findBundled(source.entry, request, hasher);
+      return findBundled(source.entry, request, digests);
     case 'hub':
-      return findOnHub(source, request, hasher);
+      return findOnHub(source, request, digests);
     case 'folder':
       return findInFolder(source, request);
     case 'files':
@@ -80,7 +80,7 @@ function textFiles({ text, config, dtype }: FoundModel): TextFiles | undefined {
 
 // What determines the vectors of images names the space, wherever the files lie and whatever they are called; texts are
 // embedded into it, with whichever precision.
-async function fingerprintOf({ entry, vision, preprocessor, dtype }: FoundModel, hasher: Hasher): Promise<string> {
+async function fingerprintOf({ entry, vision, preprocessor, dtype }: FoundModel, digests: Digests): Promise<string> {
   if (entry?.source === 'bundled') {
     return modelFingerprint(Object.fromEntries(entry.files.map(({ path, sha256 }) => [path, sha256])), dtype);
   }
@@ -89,20 +89,20 @@ async function fingerprintOf({ entry, vision, preprocessor, dtype }: FoundModel,
     ['preprocessor', preprocessor],
     ...vision.data.map((file, i): [string, ModelFile] => [`vision data ${i}`, file]),
   ];
-  const hashes = await Promise.all(roles.map(async ([role, file]) => [role, await sha256Of(file, hasher)] as const));
+  const hashes = await Promise.all(roles.map(async ([role, file]) => [role, await sha256Of(file, digests)] as const));
   return modelFingerprint(Object.fromEntries(hashes), dtype);
 }
 
 /**
- * The hash of a model's file, which is read where nobody said it.
+ * The hash of a model's file, which is read where nobody knows it.
  * @param file - which
- * @param hasher - reads it
+ * @param digests - know it, or read it
  * @returns SHA-256, lower-case hex
  * @throws `MODEL_NOT_FOUND`
  */
-export async function sha256Of({ path, sha256 }: ModelFile, hasher: Hasher): Promise<string> {
+export async function sha256Of({ path, sha256 }: ModelFile, digests: Digests): Promise<string> {
   if (sha256 !== undefined) return sha256;
-  const reply = await hasher.file(path);
+  const reply = await digests.file(path);
   if (reply.ok) return reply.sha256;
   throw new VisionError('MODEL_NOT_FOUND', `The model file ${path} cannot be read: ${reply.message}.`);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { DownloadProgress } from '../../dist/esm/types.js';
+import { Digests } from '../../dist/esm/models/digests.js';
 import type { HubSettings } from '../../dist/esm/models/hub/settings.js';
 import type { HubFile } from '../../dist/esm/models/hub/cached-files.js';
 import { HubSession, type HubSnapshot, type SessionRequest } from '../../dist/esm/models/hub/snapshot.js';
@@ -84,6 +85,8 @@ export interface Wish {
   signal?: AbortSignal;
   onProgress?: (progress: DownloadProgress) => void;
   timing?: Partial<Timing>;
+  /** Default: ones that know nothing. */
+  digests?: Digests;
 }
 
 /** A cache in a folder of its own. */
@@ -114,9 +117,9 @@ export class Client {
       {
         repo: REPO,
         revision: 'main',
+        digests: new Digests(this.#hasher),
         ...rest,
         files: files.map((file) => (typeof file === 'string' ? { path: file } : file)),
-        hasher: this.#hasher,
         settings: {
           endpoint: this.#server.endpoint,
           cacheDirectory: this.directory,

@@ -1,5 +1,6 @@
 // A process of its own that fetches one snapshot and says how it went: one line of JSON.
 import { VisionError } from '../../dist/esm/errors.js';
+import { Digests } from '../../dist/esm/models/digests.js';
 import type { HubFile } from '../../dist/esm/models/hub/cached-files.js';
 import { TIMING } from '../../dist/esm/models/hub/timing.js';
 import { Hasher } from '../../dist/esm/pool/hasher.js';
@@ -25,7 +26,10 @@ const settings = {
 };
 try {
   const timing = { ...TIMING, lockPoll: 5 };
-  const snapshot = await fetchSnapshot({ repo, revision, files, settings, hasher }, timing);
+  const snapshot = await fetchSnapshot(
+    { repo, revision, files, settings, digests: new Digests(hasher) },
+    timing,
+  );
   const hashes = [...snapshot.files].map(([path, file]) => [path, file.sha256]);
   console.log(JSON.stringify({ commit: snapshot.commit, hashes: Object.fromEntries(hashes) as object }));
 } catch (error) {

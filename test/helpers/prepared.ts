@@ -2,6 +2,7 @@
 import { appendFileSync, cpSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Digests } from '../../dist/esm/models/digests.js';
 import type { PrepareRequest } from '../../dist/esm/models/prepared/prepare.js';
 import type { Hasher } from '../../dist/esm/pool/hasher.js';
 import { TINY_MODEL } from './fixtures.js';
@@ -40,7 +41,7 @@ export function tinyRequest(directory: string, hasher: Hasher): PrepareRequest {
     source: 'tiny/image',
     probe: { input: 'pixel_values', height: 64, width: 64 },
     sessionOptions: SESSION_OPTIONS,
-    hasher,
+    digests: new Digests(hasher),
     directory,
     minBytes: 0,
   };

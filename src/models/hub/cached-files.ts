@@ -1,6 +1,6 @@
 // What the cache has of a commit's files, what it knows that the hub lacks, and what is open.
 import { VisionError } from '../../errors.js';
-import type { Hasher } from '../../pool/hasher.js';
+import type { Digests } from '../digests.js';
 import { examine } from './download.js';
 import type { RepoCache } from './layout.js';
 import { fileSize } from './storage.js';
@@ -35,22 +35,22 @@ const MOST_PARTS = 100;
 /** Looks, and fetches nothing. */
 export class CachedFiles {
   readonly #cache: RepoCache;
-  readonly #hasher: Hasher;
+  readonly #digests: Digests;
   readonly #signal: AbortSignal | undefined;
 
   /**
    * @param cache - of the repository
-   * @param hasher - hashes large files without holding up the event loop
+   * @param digests - of what is in the cache
    * @param signal - ends every wait at once
    */
-  constructor(cache: RepoCache, hasher: Hasher, signal: AbortSignal | undefined) {
+  constructor(cache: RepoCache, digests: Digests, signal: AbortSignal | undefined) {
     this.#cache = cache;
-    this.#hasher = hasher;
+    this.#digests = digests;
     this.#signal = signal;
   }
 
   /**
-   * One file, its content verified.
+   * One file, its content verified: read, unless it is known to be what was read before.
    * @param commit - a commit hash
    * @param path - a checked path
    * @returns undefined where it is not there, or is not what its name says
@@ -59,7 +59,10 @@ export class CachedFiles {
   async file(commit: string, path: string): Promise<LocalFile | undefined> {
     const pointer = this.#cache.pointer(commit, path);
     if ((await fileSize(pointer)) === undefined) return undefined;
-    const content = await examine(pointer, await this.#cache.blobOf(pointer), this.#hasher, this.#signal);
+    // Large files are named by SHA-256, so they may be known; small ones, by git's hash, are read.
+    const hash = (file: string, gitBlob: boolean) =>
+      gitBlob ? this.#digests.read(file, true) : this.#digests.file(file);
+    const content = await examine(pointer, await this.#cache.blobOf(pointer), hash, this.#signal);
     return content && { path: pointer, ...content };
   }
 

@@ -3,7 +3,8 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { abortable } from '../../abort.js';
 import { VisionError } from '../../errors.js';
-import type { Hasher } from '../../pool/hasher.js';
+import type { HashReply } from '../../pool/hash-worker.js';
+import type { Digests } from '../digests.js';
 import type { RepoCache } from './layout.js';
 import { withLock } from './lock.js';
 import { namedBy, type RemoteFile, type Source } from './remote-file.js';
@@ -20,7 +21,7 @@ export interface Content {
 /** Where a file goes and who is told. */
 export interface Target {
   cache: RepoCache;
-  hasher: Hasher;
+  digests: Digests;
   /** Called with the bytes that are there. */
   onBytes: (bytes: number) => void;
 }
@@ -32,7 +33,7 @@ const TRIES = 2;
  * Hashes a content and holds it against its name.
  * @param path - where it is
  * @param blob - its name; undefined for a copy, which has none
- * @param hasher - hashes it
+ * @param hash - hashes it; as git does where `gitBlob` is true
  * @param signal - ends the wait at once
  * @returns what it is; undefined where it is not what its name says
  * @throws `ABORTED`, `WORKER_FAILED`, errors of the file system
@@ -40,15 +41,15 @@ const TRIES = 2;
 export async function examine(
   path: string,
   blob: string | undefined,
-  hasher: Hasher,
+  hash: (path: string, gitBlob: boolean) => Promise<HashReply>,
   signal: AbortSignal | undefined,
 ): Promise<Content | undefined> {
   const by = namedBy(blob);
-  const reply = await abortable(hasher.file(path, by === 'git'), signal);
+  const reply = await abortable(hash(path, by === 'git'), signal);
   if (!reply.ok) throw Object.assign(new Error(reply.message), { code: reply.errno, syscall: 'read' });
   const { size, sha256, gitBlob } = reply;
-  const hash = by === 'git' ? gitBlob : sha256;
-  return by === 'nothing' || hash === blob ? { size, sha256 } : undefined;
+  const digest = by === 'git' ? gitBlob : sha256;
+  return by === 'nothing' || digest === blob ? { size, sha256 } : undefined;
 }
 
 /**
@@ -62,10 +63,10 @@ export async function examine(
  */
 export async function download(source: Source, file: RemoteFile, target: Target): Promise<Content> {
   const { signal, timing } = source;
-  const { cache, hasher } = target;
+  const { cache } = target;
   const blob = cache.blob(file.blob);
   return withLock(cache.lock(file.blob), timing.lockPoll, signal, async () => {
-    const there = (await fileSize(blob)) === undefined ? undefined : await examine(blob, file.blob, hasher, signal);
+    const there = (await fileSize(blob)) === undefined ? undefined : await readAndExamine(blob, file, target, signal);
     if (there && (file.size === undefined || there.size === file.size)) return there;
     const partial = cache.partial(file.blob);
     let mismatch: Mismatch | undefined;
@@ -94,9 +95,19 @@ export async function download(source: Source, file: RemoteFile, target: Target)
 async function complete(source: Source, file: RemoteFile, partial: string, target: Target): Promise<Content> {
   await mkdir(dirname(partial), { recursive: true });
   await transfer(source, file, partial, target.onBytes);
-  const content = await examine(partial, file.blob, target.hasher, source.signal);
+  const content = await readAndExamine(partial, file, target, source.signal);
   const expected = `expected ${file.size ?? 'some'} bytes named ${file.blob}`;
   if (content === undefined) throw new Mismatch(`${expected} but what came has another hash`);
   if (content.size !== (file.size ?? content.size)) throw new Mismatch(`${expected} but ${content.size} came`);
   return content;
+}
+
+// Every byte of a download is read, whatever is known of a file in its place.
+async function readAndExamine(
+  path: string,
+  { blob }: RemoteFile,
+  { digests }: Target,
+  signal: AbortSignal | undefined,
+): Promise<Content | undefined> {
+  return examine(path, blob, (file, gitBlob) => digests.read(file, gitBlob), signal);
 }

@@ -35,23 +35,30 @@ export function hubSettings(
   options: { cacheDir?: string | undefined; localFilesOnly?: boolean | undefined },
   env: Environment = process.env,
 ): HubSettings {
-  const home = expanded(env, 'HF_HOME') ?? join(cacheHome(env), 'huggingface');
+  const home = homeOf(env);
   const cache = options.cacheDir ?? expanded(env, 'HF_HUB_CACHE') ?? expanded(env, 'HUGGINGFACE_HUB_CACHE');
   return {
     endpoint: endpointOf(env),
     token: tokenOf(env, home),
     cacheDirectory: resolve(cache ?? join(home, 'hub')),
-    // Whoever says where models go has what is made of them in the same place.
-    assetsDirectory: resolve(
-      options.cacheDir ?? expanded(env, 'HF_ASSETS_CACHE') ?? join(home, 'assets'),
-      'semantic-vision',
-    ),
+    assetsDirectory: assetsDirectory(options.cacheDir, env),
     offline: options.localFilesOnly === true || isTrue(value(env, 'HF_HUB_OFFLINE') ?? env.TRANSFORMERS_OFFLINE),
   };
 }
 
-function cacheHome(env: Environment): string {
-  return expanded(env, 'XDG_CACHE_HOME') ?? join(homedir(), '.cache');
+/**
+ * Where what this library derives from models is kept: the part of the settings that matters where no hub does.
+ * @param cacheDir - the option; whoever says where models go has what is made of them in the same place
+ * @param env - the variables
+ * @returns absolute path
+ */
+export function assetsDirectory(cacheDir: string | undefined, env: Environment = process.env): string {
+  return resolve(cacheDir ?? expanded(env, 'HF_ASSETS_CACHE') ?? join(homeOf(env), 'assets'), 'semantic-vision');
+}
+
+function homeOf(env: Environment): string {
+  const caches = expanded(env, 'XDG_CACHE_HOME') ?? join(homedir(), '.cache');
+  return expanded(env, 'HF_HOME') ?? join(caches, 'huggingface');
 }
 
 function endpointOf(env: Environment): string {

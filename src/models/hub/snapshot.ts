@@ -1,7 +1,7 @@
 // The files of one revision of a repository: from the cache where they are there and whole, from the hub where not.
 import { throwIfAborted } from '../../abort.js';
 import { VisionError, expectedButReceived } from '../../errors.js';
-import type { Hasher } from '../../pool/hasher.js';
+import type { Digests } from '../digests.js';
 import { FileMissing } from './answers.js';
 import { CachedFiles, eachOf, type HubFile, type LocalFile } from './cached-files.js';
 import { download } from './download.js';
@@ -21,8 +21,8 @@ export interface SessionRequest {
   /** A branch, a tag, or a commit hash. */
   revision: string;
   settings: HubSettings;
-  /** Hashes large files without holding up the event loop. */
-  hasher: Hasher;
+  /** Of the files; what is downloaded is read all the same. */
+  digests: Digests;
   /** Stops at once; what has arrived is kept for the next call. */
   signal?: AbortSignal | undefined;
   /** Called about every 100 ms while a file is being downloaded, and at its end; never for what the cache has. */
@@ -77,7 +77,7 @@ export class HubSession {
     this.#request = request;
     this.#timing = timing;
     this.#cache = new RepoCache(request.settings.cacheDirectory, request.repo);
-    this.#cached = new CachedFiles(this.#cache, request.hasher, request.signal);
+    this.#cached = new CachedFiles(this.#cache, request.digests, request.signal);
     this.#progress = new Progress(request.onProgress, timing.report);
   }
 
@@ -186,7 +186,7 @@ export class HubSession {
     const { path } = file;
     const content = await download(this.#source(commit, path, this.#timing), file, {
       cache: this.#cache,
-      hasher: this.#request.hasher,
+      digests: this.#request.digests,
       onBytes: (bytes) => this.#progress.update(path, bytes, file.size),
     });
     await this.#cache.place(commit, path, file.blob);

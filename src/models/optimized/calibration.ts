@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
-import type { Hasher } from '../../pool/hasher.js';
+import type { Digests } from '../digests.js';
 
 /** Images, and one name for what is in them. */
 export interface Calibration {
@@ -22,11 +22,11 @@ const MOST = 100;
 /**
  * Finds calibration images.
  * @param folder - of the caller's; undefined for the package's photos
- * @param hasher - reads them
+ * @param digests - read them
  * @returns at most 100 of its images, evenly spread over the sorted names
  * @throws `INVALID_OPTION` when the folder cannot be read or holds fewer than 4 images
  */
-export async function findCalibration(folder: string | undefined, hasher: Hasher): Promise<Calibration> {
+export async function findCalibration(folder: string | undefined, digests: Digests): Promise<Calibration> {
   const directory = folder === undefined ? join(packageRoot(), 'examples', 'photos') : resolve(folder);
   let names: string[];
   try {
@@ -48,7 +48,7 @@ export async function findCalibration(folder: string | undefined, hasher: Hasher
   const paths = chosen.map((name) => join(directory, name));
   const hash = createHash('sha256');
   for (const path of paths) {
-    const reply = await hasher.file(path);
+    const reply = await digests.read(path);
     if (!reply.ok) throw new VisionError('INVALID_OPTION', `The image ${path} cannot be read: ${reply.message}.`);
     hash.update(reply.sha256);
   }

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { VisionError } from '../../errors.js';
 import { Hasher } from '../../pool/hasher.js';
+import { digestsFor } from '../digests.js';
 import { loadModel } from '../load-model.js';
 import { resolveFetchOptions, type FetchOptions } from '../model-options.js';
 import { requestOf } from './choose-precision.js';
@@ -29,13 +30,16 @@ export interface ModelOptimization extends OptimizationReport {
 export async function optimizeModel(model: string, options: FetchOptions = {}): Promise<ModelOptimization> {
   const request = { ...resolveFetchOptions(model, options), dtype: 'int8' as const, text: false };
   const hasher = new Hasher();
+  // What is made is kept for long: it is made of files that have been read.
+  const digests = digestsFor(hasher, request, { believe: false });
   try {
-    const loaded = await loadModel(request, hasher);
+    const loaded = await loadModel(request, digests);
     const { id, revision, entry } = loaded.found;
     if (entry?.source === 'bundled') {
       throw new VisionError('INVALID_OPTION', `Expected a model with float32 files but "${id}" is quantised already.`);
     }
-    const { report, paths, cached } = await optimized(requestOf(loaded, request, hasher));
+    const { report, paths, cached, release } = await optimized(requestOf(loaded, request, digests));
+    release();
     const [graph] = paths;
     return { id, revision, directory: graph === undefined ? null : dirname(graph), cached, ...report };
   } finally {

@@ -1,14 +1,14 @@
 // From an ONNX file to one whose weights all workers share: made once a machine, found at every later start.
-import { mkdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../errors.js';
-import { withLock } from '../hub/lock.js';
-import { hubSettings } from '../hub/settings.js';
-import type { Hasher } from '../../pool/hasher.js';
 import type { PreparedGraph, Probe } from '../../pool/protocol.js';
+import { findAndUse, leftoverName, prune, removeEntry, removeLeftovers, use, type Bounds } from '../derived-folders.js';
+import type { Digests } from '../digests.js';
+import { withLock } from '../hub/lock.js';
+import { assetsDirectory } from '../hub/settings.js';
 import { build } from './build.js';
 import { keyOf, keyParts, whyNotPreparable, type KeyParts } from './key.js';
-import { IN_USE_MS, leftoverName, prune, removeEntry, removeLeftovers } from './prune.js';
 import { FILES, RECORD, checkRecord } from './record.js';
 
 /** What to prepare. */
@@ -16,16 +16,16 @@ export interface PrepareRequest {
   /** The ONNX file, and the files that hold its larger weights, if there are any. */
   path: string;
   outside?: readonly string[];
-  /** Names their content, all of it; found by reading them when left out. */
+  /** Names their content, all of it; their digests do when it is left out. */
   source?: string | undefined;
   /** Shape of its input. */
   probe: Probe;
   /** As the workers have them. */
   sessionOptions: Record<string, unknown>;
-  hasher: Hasher;
+  digests: Digests;
   /** Gives up preparing; the answer comes all the same. */
   signal?: AbortSignal | undefined;
-  /** The option `cacheDir`, see {@link hubSettings}. */
+  /** The option `cacheDir`, see {@link assetsDirectory}. */
   cacheDir?: string | undefined;
   /** Where prepared graphs are kept; only tests say so. */
   directory?: string;
@@ -52,6 +52,8 @@ const SPACE_FACTOR = 2.2;
 const POLL_MS = 50;
 // A graph of 2 GB takes half a minute. After that a disk, or another process that holds the lock, has hung.
 const PATIENCE_MS = 5 * 60_000;
+// A month later, making one again costs seconds.
+const BOUNDS: Bounds = { mark: RECORD, entries: 8, bytes: 16 * 2 ** 30, idle: 30 * 24 * 60 * 60_000 };
 
 /**
  * Finds the prepared form of a graph, or makes it. Nothing that goes wrong is an error: the graph itself is still there.
@@ -72,14 +74,15 @@ export async function prepareGraph(request: PrepareRequest): Promise<Preparation
 }
 
 async function findOrBuild(request: PrepareRequest, bytes: number): Promise<Preparation> {
-  const { path, outside = [], sessionOptions, probe, hasher, cacheDir } = request;
-  const root = request.directory ?? join(hubSettings({ cacheDir }).assetsDirectory, 'prepared');
-  const source = request.source ?? (await contentOf([path, ...outside], hasher));
+  const { path, outside = [], sessionOptions, probe, digests, cacheDir } = request;
+  const root = request.directory ?? join(assetsDirectory(cacheDir), 'prepared');
+  const source = request.source ?? (await contentOf([path, ...outside], digests));
   const key = keyParts(source, sessionOptions, probe);
   const name = keyOf(key);
   const find = async (): Promise<Preparation | undefined> => {
-    const proof = await checkRecord(join(root, name), key, hasher);
-    return proof === undefined ? undefined : using(root, name, { probe, proof }, 'found');
+    const directory = join(root, name);
+    const used = await findAndUse(join(directory, RECORD), () => checkRecord(directory, key, digests));
+    return used && entry(root, name, { probe, proof: used.found }, 'found', used.release);
   };
   const found = await find();
   if (found !== undefined) return found;
@@ -91,8 +94,8 @@ async function findOrBuild(request: PrepareRequest, bytes: number): Promise<Prep
     if (meanwhile !== undefined) return meanwhile;
     const proof = await buildInto(root, name, key, request, bytes, signal);
     // What could not be removed now is removed after the next build.
-    await prune(root).catch(() => undefined);
-    return using(root, name, { probe, proof }, 'built');
+    await prune(root, BOUNDS).catch(() => undefined);
+    return entry(root, name, { probe, proof }, 'built', await use(join(root, name, RECORD)));
   });
   return building.catch((error: unknown) => {
     throw signal.aborted ? signal.reason : error;
@@ -124,24 +127,19 @@ async function buildInto(
   }
 }
 
-function using(
+function entry(
   root: string,
   name: string,
   proven: Omit<PreparedGraph, 'path'>,
   outcome: 'found' | 'built',
+  release: () => void,
 ): Preparation {
-  const directory = join(root, name);
-  // Where nothing can be written, nothing is removed either.
-  const touch = () => void utimes(join(directory, RECORD), new Date(), new Date()).catch(() => undefined);
-  touch();
-  const timer = setInterval(touch, IN_USE_MS / 2).unref();
-  const release = () => clearInterval(timer);
   const discard = async () => {
     release();
     await removeEntry(root, name).catch(() => undefined);
   };
   return {
-    graph: { path: join(directory, FILES.graph), ...proven },
+    graph: { path: join(root, name, FILES.graph), ...proven },
     outcome,
     reason: undefined,
     discard,
@@ -158,10 +156,10 @@ async function sizeOf(paths: readonly string[]): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-async function contentOf(paths: readonly string[], hasher: Hasher): Promise<string> {
+async function contentOf(paths: readonly string[], digests: Digests): Promise<string> {
   const hashes: string[] = [];
   for (const path of paths) {
-    const reply = await hasher.file(path);
+    const reply = await digests.file(path);
     if (!reply.ok) throw new Error(reply.message);
     hashes.push(reply.sha256);
   }

@@ -1,7 +1,7 @@
 // The file beside a prepared graph that says what it depends on and what its files held; the check before it is believed.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Hasher } from '../../pool/hasher.js';
+import type { Digests } from '../digests.js';
 import { canonical, type KeyParts } from './key.js';
 import { replaceFile } from './files.js';
 
@@ -49,13 +49,13 @@ export function formatRecord(
  * read at every start; where stamps differ, as in a copy of the folder, the content decides.
  * @param directory - of the prepared graph
  * @param key - what it has to depend on
- * @param hasher - reads files whose stamp has changed
+ * @param digests - read files whose stamp has changed
  * @returns the proof; undefined when there is no such graph, or it is not whole, or it is another one
  */
 export async function checkRecord(
   directory: string,
   key: KeyParts,
-  hasher: Hasher,
+  digests: Digests,
 ): Promise<string | undefined> {
   const record = await readRecord(directory);
   if (record === undefined || canonical(record.key) !== canonical(key)) return undefined;
@@ -66,7 +66,7 @@ export async function checkRecord(
     const found = await stampOf(path).catch(() => undefined);
     if (found?.bytes !== stored.bytes) return undefined;
     if (found.stamp === stored.stamp) continue;
-    const reply = await hasher.file(path);
+    const reply = await digests.read(path);
     if (!reply.ok || reply.sha256 !== stored.sha256) return undefined;
     stamps[name] = found.stamp;
   }

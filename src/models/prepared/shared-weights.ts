@@ -1,7 +1,7 @@
 // The prepared graphs of one model for as long as its workers live: the image tower's at once, the text tower's on demand.
-import type { Hasher } from '../../pool/hasher.js';
 import type { PreparedGraph } from '../../pool/protocol.js';
 import type { WeightSharing } from '../../types.js';
+import type { Digests } from '../digests.js';
 import type { GraphFile } from '../found.js';
 import type { LoadedModel } from '../load-model.js';
 import type { ModelRequest } from '../model-options.js';
@@ -22,13 +22,13 @@ export class SharedWeights {
   /**
    * @param model - whose towers they are
    * @param sessionOptions - as the workers have them
-   * @param hasher - reads files that are not known yet
+   * @param digests - of files
    * @param options - where prepared graphs are kept, and what gives up preparing
    */
   constructor(
     model: LoadedModel,
     sessionOptions: Record<string, unknown>,
-    hasher: Hasher,
+    digests: Digests,
     { cacheDir, signal }: Pick<ModelRequest, 'cacheDir' | 'signal'>,
   ) {
     const { found, fingerprint, preprocess } = model;
@@ -36,7 +36,7 @@ export class SharedWeights {
     const { text } = found;
     const shared = {
       sessionOptions,
-      hasher,
+      digests,
       cacheDir,
       signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),
     };
