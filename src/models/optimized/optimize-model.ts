@@ -41,7 +41,7 @@ export interface OptimizeJob {
 /** Name of the graph's file; one with its weights has `_data` added. */
 export const GRAPH_FILE = 'vision_model.onnx';
 /** Goes up whenever the same input gives another graph. */
-export const OPTIMIZER_VERSION = 1;
+export const OPTIMIZER_VERSION = 2;
 
 // Spread shared evenly between activations and weights, as SmoothQuant proposes.
 const ALPHA = 0.5;
