@@ -19,6 +19,7 @@ import { layerNorm } from '../bench/models/blocks.js';
 import { GraphBuilder } from '../bench/models/graph-builder.js';
 import { randomWeights } from '../bench/models/random-weights.js';
 import { refused } from './helpers/assertions.js';
+import { POOLING, crossAttention, type CrossAttention } from './helpers/cross-attention.js';
 import { floats, near, run } from './helpers/onnx.js';
 
 const WIDTH = 8;
@@ -299,12 +300,13 @@ interface Variant {
   guarded?: boolean;
   biases?: boolean;
   join?: number[];
+  back?: bigint[];
   expose?: string;
 }
 
 function attentionOf(
   g: GraphBuilder,
-  { mask, guarded, biases = true, join = [0, TOKENS, WIDTH], expose }: Variant,
+  { mask, guarded, biases = true, join = [0, TOKENS, WIDTH], back = [0n, 2n, 1n, 3n], expose }: Variant,
 ): string {
   const split = (name: string) => {
     const product = g.node(`/${name}`, 'MatMul', ['x', g.weight(`${name}.weight`, [WIDTH, WIDTH], 'linear')]);
@@ -323,7 +325,7 @@ function attentionOf(
     : softmax;
   const mixed = g.node('/a', 'MatMul', [weights, turn(split('v'), [0n, 2n, 1n, 3n])]);
   if (expose !== undefined) g.untypedOutput(expose);
-  return g.node('/a', 'Reshape', [turn(mixed, [0n, 2n, 1n, 3n]), g.ints('/a', join)]);
+  return g.node('/a', 'Reshape', [turn(mixed, back), g.ints('/a', join)]);
 }
 
 const attend = (variant: Variant) =>
@@ -360,7 +362,7 @@ attention('a mask of keys is stretched to every score', async () => {
     const { graph, report, left } = await attend({ mask: (g) => g.weight('mask', shape, 'embedding') });
     // A batch of two is no batch of any size.
     const fits = shape[0] !== 2;
-    if (!fits) assert.match(left[0]!, /do not agree/);
+    if (!fits) assert.match(left[0]!, /mask does not stretch/);
     assert.is(report.found, fits ? 1 : 0, String(shape));
     assert.is(operators(graph).includes('Expand'), fits, String(shape));
   }
@@ -388,16 +390,99 @@ attention('left alone, and told why', async () => {
       { guarded: true, mask: (g) => g.weight('mask', [1, 1, TOKENS, TOKENS], 'embedding') },
     ],
     [/elsewhere/, { expose: '/a/MatMul_1_output_0' }],
-    [/do not agree/, { join: [-1, TOKENS * 2, WIDTH / 2] }],
+    [/not joined again/, { back: [0n, 1n, 2n, 3n] }],
   ];
   for (const [why, variant] of reasons) {
-    const model = modelOf((g) => {
-      const y = attentionOf(g, variant);
-      return variant.join ? g.node('/back', 'Reshape', [y, g.ints('/back', [-1, TOKENS, WIDTH])]) : y;
-    });
-    const { report, left } = await applied(model, fuseAttention);
+    const { report, left } = await attend(variant);
     assert.is(report.found, 0, String(why));
     assert.match(left[0]!, why);
+  }
+});
+
+attention('the heads may be joined by a detour', async () => {
+  const model = modelOf((g) => {
+    const y = attentionOf(g, { join: [-1, TOKENS * 2, WIDTH / 2] });
+    return g.node('/back', 'Reshape', [y, g.ints('/back', [-1, TOKENS, WIDTH])]);
+  });
+  const { graph, report } = await applied(model, fuseAttention);
+  assert.is(report.found, 1);
+  assert.not(operators(graph).includes('Reshape'));
+});
+
+// Attention of PyTorch's, added to x. The batch is 2 in every run.
+const pool = (form: Partial<CrossAttention>, batch: string | number = 'batch') =>
+  applied(
+    modelOf(
+      (g) =>
+        g.node('/end', 'Add', [
+          'x',
+          crossAttention(g, '/p', 'x', 'x', [TOKENS, WIDTH], { ...POOLING, ...form }),
+        ]),
+      [batch, TOKENS, WIDTH],
+    ),
+    fuseAttention,
+  );
+
+attention("PyTorch's own layout: one query an image or many, packed in every way", async () => {
+  const forms: Partial<CrossAttention>[] = (['gather', 'split', 'slice', 'apart'] as const).map((packed) => ({
+    packed,
+  }));
+  forms.push({ query: 'expanded' }, { query: 'value' }, { query: 'value', scaled: 'early' });
+  forms.push({ scaled: 'scores' }, { scaled: 'key', heads: 4 }, { biases: false });
+  for (const form of forms) {
+    for (const batch of ['batch', 2]) {
+      const { graph, report } = await pool(form, batch);
+      const what = `${JSON.stringify(form)} ${batch}`;
+      assert.is(report.found, 1, what);
+      const names = operators(graph);
+      assert.not(names.includes('Softmax'), what);
+      // Query, key, value and the layer behind them, each by itself, and none of the transposes before.
+      assert.is(names.filter((name) => name === 'MatMul').length, 4, what);
+      const node = graph.nodes.find(({ opType }) => opType === 'MultiHeadAttention')!;
+      assert.is(floatAttribute(node, 'scale', 0), Math.fround((WIDTH / (form.heads ?? 2)) ** -0.5));
+      assert.is(node.input.length, form.biases === false ? 3 : 4, what);
+      const many = form.query === 'value';
+      assert.is(names.filter((name) => name === 'Transpose').length, many ? 2 : 1, what);
+      assert.equal(graph.producerOf(node.input[1])!.input[0], 'x', what);
+    }
+  }
+});
+
+attention('tokens that come first are turned once', async () => {
+  const { graph, report } = await pool({ tokensFirst: true });
+  assert.is(report.found, 1);
+  const [query, key, value] = graph.nodes
+    .find(({ opType }) => opType === 'MultiHeadAttention')!
+    .input.slice(0, 3)
+    .map((name) => graph.producerOf(name)!.input[0]);
+  assert.is(key, value);
+  assert.is.not(query, key);
+  assert.is(graph.producerOf(key)!.opType, 'Transpose');
+});
+
+attention('a mask of keys goes with it', async () => {
+  for (const mask of [[TOKENS], [1, 1, TOKENS]]) {
+    const { graph, report } = await pool({ mask });
+    assert.is(report.found, 1);
+    assert.ok(operators(graph).includes('Expand'));
+  }
+});
+
+attention('what only looks like it is left, and told why', async () => {
+  const reasons: [RegExp, Partial<CrossAttention>][] = [
+    [/not \[batch, tokens/, { flaw: 'interleaved' }],
+    [/not \[batch, tokens/, { flaw: 'mixed' }],
+    [/not joined/, { flaw: 'join', query: 'value' }],
+    [/last axis/, { flaw: 'axis', query: 'value' }],
+    [/values are scaled/, { flaw: 'value' }],
+    [/elsewhere/, { flaw: 'exposed' }],
+    [/mask does not stretch/, { mask: [2 * 2, 1, TOKENS] }],
+  ];
+  for (const [why, form] of reasons) {
+    const { graph, report, left } = await pool(form);
+    assert.is(report.found, 0, String(why));
+    assert.match(left[0]!, why);
+    assert.ok(operators(graph).includes('Softmax'));
   }
 });
 

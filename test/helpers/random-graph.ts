@@ -5,6 +5,7 @@ import { DataType } from '../../dist/esm/optimize/onnx/proto.js';
 import type { OnnxModel } from '../../dist/esm/optimize/onnx/model.js';
 import { GraphBuilder } from '../../bench/models/graph-builder.js';
 import { randomWeights } from '../../bench/models/random-weights.js';
+import { crossAttention } from './cross-attention.js';
 
 /** Every value that a step takes and gives is `[batch, TOKENS, WIDTH]`. */
 export const TOKENS = 4;
@@ -20,6 +21,7 @@ export interface Step {
 const KINDS = [
   ...['arithmetic', 'constant', 'unary', 'linear', 'products', 'identity', 'shapes', 'moved', 'halves'],
   ...['layerNorm', 'layerNorm', 'gelu', 'gelu', 'gelu', 'attention', 'attention', 'attention'],
+  ...['pooling', 'pooling', 'pooling'],
 ] as const;
 
 /** Steps of a graph, and what of it is put out besides its end. */
@@ -182,6 +184,24 @@ const STEPS: Record<string, (context: Context) => string> = {
     return wholes[pick(3)]!();
   },
   attention: (context) => attention(context),
+  pooling: ({ g, scope, pick, value }) => {
+    const [x, target] = [value(), value()];
+    const masks = [[TOKENS], [1, 1, TOKENS], [TOKENS, TOKENS], [TOKENS, 1]];
+    const query = (['tiled', 'expanded', 'value'] as const)[pick(3)]!;
+    const pooled = crossAttention(g, scope, x, target, [TOKENS, WIDTH], {
+      heads: [1, 2, 4][pick(3)]!,
+      query,
+      packed: (['gather', 'split', 'slice', 'apart'] as const)[pick(4)]!,
+      tokensFirst: pick(4) === 0,
+      scaled: (['query', 'early', 'key', 'scores'] as const)[pick(4)]!,
+      biases: pick(3) !== 0,
+      mask: pick(3) === 0 ? masks[pick(query === 'value' ? 4 : 2)] : undefined,
+      flaw: ([...Array<undefined>(8), 'interleaved', 'mixed', 'join', 'axis', 'value', 'exposed'] as const)[
+        pick(14)
+      ],
+    });
+    return g.node(scope, 'Add', [x, pooled]);
+  },
 };
 
 function attention({ g, scope, pick, value }: Context): string {

@@ -1,7 +1,8 @@
 // Rules of operators that multiply and sum.
-import { intAttribute } from '../onnx/attributes.js';
+import { intAttribute, intsAttribute, stringAttribute } from '../onnx/attributes.js';
+import type { NodeProto } from '../onnx/proto.js';
 import { atAxis, axesOf } from './common.js';
-import { broadcast } from './dims.js';
+import { broadcast, type Dim } from './dims.js';
 import { NOTHING, type Fact, type RuleInput } from './fact.js';
 
 /**
@@ -56,13 +57,27 @@ export function gemm(input: RuleInput): Fact[] {
  */
 export function conv(input: RuleInput): Fact[] {
   const {
+    node,
     inputs: [x = NOTHING, w = NOTHING],
     fresh,
   } = input;
   const batch = x.shape?.[0];
   const channels = w.shape?.[0];
   if (!x.shape || batch === undefined || channels === undefined) return [{ type: x.type }];
-  return [{ type: x.type, shape: [batch, channels, ...x.shape.slice(2).map(fresh)] }];
+  const sizes = x.shape.slice(2).map((size, i) => steps(node, i, size, w.shape?.[2 + i]) ?? fresh());
+  return [{ type: x.type, shape: [batch, channels, ...sizes] }];
+}
+
+// How many places a kernel takes along one axis.
+function steps(node: NodeProto, axis: number, size: Dim, kernel: Dim | undefined): number | undefined {
+  const padding = stringAttribute(node, 'auto_pad', 'NOTSET');
+  if (typeof size !== 'number' || typeof kernel !== 'number' || !['NOTSET', 'VALID'].includes(padding))
+    return undefined;
+  const pads = (padding === 'VALID' ? undefined : intsAttribute(node, 'pads')) ?? [];
+  const padded = size + (pads[axis] ?? 0) + (pads[axis + pads.length / 2] ?? 0);
+  const reach = (intsAttribute(node, 'dilations')?.[axis] ?? 1) * (kernel - 1) + 1;
+  const places = Math.floor((padded - reach) / (intsAttribute(node, 'strides')?.[axis] ?? 1)) + 1;
+  return places > 0 && Number.isSafeInteger(places) ? places : undefined;
 }
 
 /**
