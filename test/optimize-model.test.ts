@@ -23,7 +23,7 @@ optimizing('a model without outliers: every layer becomes bytes, after one candi
   assert.equal([report.reached, report.kept, report.evened, report.candidates], [true, [], [], 1]);
   assert.ok(report.fused.minCosine > 1 - 1e-6);
   assert.ok(holds(report.accuracy, job.target));
-  assert.is(report.layers.length, 24);
+  assert.is(report.layers.length, 21);
   assert.ok(report.layers.every(({ kept, error }) => !kept && error === null));
   assert.ok(report.cost!.bytes.after < 0.5 * report.cost!.bytes.before);
   assert.is(report.cost!.float32Share, 0);

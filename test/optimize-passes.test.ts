@@ -7,6 +7,7 @@ import type { OnnxModel } from '../dist/esm/optimize/onnx/model.js';
 import { copyWith, create, DataType, GraphProtoSchema } from '../dist/esm/optimize/onnx/proto.js';
 import { numberValues, shapeOf } from '../dist/esm/optimize/onnx/tensor.js';
 import { dropIdentities } from '../dist/esm/optimize/passes/drop-identities.js';
+import { foldQuery } from '../dist/esm/optimize/passes/fold-query.js';
 import { foldConstants } from '../dist/esm/optimize/passes/fold-constants.js';
 import { fuseAttention } from '../dist/esm/optimize/passes/fuse-attention.js';
 import { fuseGelu } from '../dist/esm/optimize/passes/fuse-gelu.js';
@@ -409,18 +410,14 @@ attention('the heads may be joined by a detour', async () => {
   assert.not(operators(graph).includes('Reshape'));
 });
 
-// Attention of PyTorch's, added to x. The batch is 2 in every run.
-const pool = (form: Partial<CrossAttention>, batch: string | number = 'batch') =>
+// Attention of PyTorch's, added to x.
+const pooling = (g: GraphBuilder, form: Partial<CrossAttention>) =>
+  g.node('/end', 'Add', ['x', crossAttention(g, '/p', 'x', 'x', [TOKENS, WIDTH], { ...POOLING, ...form })]);
+// The batch is 2 in every run.
+const pool = (form: Partial<CrossAttention>, batch: string | number = 'batch', pass: Pass = fuseAttention) =>
   applied(
-    modelOf(
-      (g) =>
-        g.node('/end', 'Add', [
-          'x',
-          crossAttention(g, '/p', 'x', 'x', [TOKENS, WIDTH], { ...POOLING, ...form }),
-        ]),
-      [batch, TOKENS, WIDTH],
-    ),
-    fuseAttention,
+    modelOf((g) => pooling(g, form), [batch, TOKENS, WIDTH]),
+    pass,
   );
 
 attention("PyTorch's own layout: one query an image or many, packed in every way", async () => {
@@ -487,6 +484,62 @@ attention('what only looks like it is left, and told why', async () => {
 });
 
 attention.run();
+
+const query = suite('foldQuery');
+
+const fuseAndFold: Pass = (graph) => {
+  fuseAttention(graph);
+  return foldQuery(graph);
+};
+const known = (form: Partial<CrossAttention>) => pool(form, 'batch', fuseAndFold);
+// Two different values go in.
+const crossOf = (form: Partial<CrossAttention>) =>
+  modelOf((g) =>
+    crossAttention(g, '/p', 'x', g.node('/other', 'Tanh', ['x']), [TOKENS, WIDTH], {
+      ...POOLING,
+      ...form,
+    }),
+  );
+
+query('one query for all images: neither key nor value is made', async () => {
+  for (const form of [
+    {},
+    { query: 'expanded', heads: 4 },
+    { biases: false },
+    { heads: 1, packed: 'apart' },
+  ] as const) {
+    const { graph, report } = await known(form);
+    // One head of three axes is not known to be one.
+    const fused = form.heads === 1 ? 0 : 1;
+    assert.is(report.found, fused, JSON.stringify(form));
+    if (fused === 0) continue;
+    const names = operators(graph);
+    assert.not(names.includes('MultiHeadAttention'));
+    assert.not(names.includes('Tile') || names.includes('Expand'));
+    const scores = graph.nodes.find(({ opType }) => opType === 'FusedMatMul')!;
+    assert.equal(shapeOf(graph.constantOf(scores.input[0])!), [form.heads ?? 2, WIDTH]);
+  }
+});
+
+query('a query that differs, or comes from elsewhere, is not that', async () => {
+  for (const form of [{ query: 'value' }, { tokensFirst: true }] as const) {
+    const { report } = await known(form);
+    assert.equal([report.found, report.left], [0, []]);
+  }
+});
+
+query('left, and told why: a mask, a key that is used', async () => {
+  assert.match((await known({ mask: [TOKENS] })).left[0]!, /mask/);
+  const other = crossOf({ packed: 'apart', flaw: 'tokens' });
+  assert.match((await applied(other, fuseAndFold)).left[0]!, /same tokens/);
+  const graph = new Graph(modelOf((g) => pooling(g, {})));
+  fuseAttention(graph);
+  const [, key = ''] = graph.nodes.find(({ opType }) => opType === 'MultiHeadAttention')!.input;
+  graph.model.graph.output.push(copyWith(graph.model.graph.output[0]!, { name: key }));
+  assert.match(foldQuery(graph).left[0]!.why, /elsewhere/);
+});
+
+query.run();
 
 const pooled = suite('keepPooledOutput');
 

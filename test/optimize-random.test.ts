@@ -97,6 +97,7 @@ random('each pass alone, and all of them, give the same outputs', async () => {
   for (const name of [
     'fuse-layer-norm',
     'fuse-attention',
+    'fold-query',
     'fuse-gelu',
     'fold-constants',
     'drop-identities',

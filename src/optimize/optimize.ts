@@ -3,6 +3,7 @@ import { Graph } from './graph.js';
 import type { OnnxModel } from './onnx/model.js';
 import { dropIdentities } from './passes/drop-identities.js';
 import { foldConstants } from './passes/fold-constants.js';
+import { foldQuery } from './passes/fold-query.js';
 import { fuseAttention } from './passes/fuse-attention.js';
 import { fuseGelu } from './passes/fuse-gelu.js';
 import { fuseLayerNorm } from './passes/fuse-layer-norm.js';
@@ -27,7 +28,7 @@ const PREPARE: readonly Pass[] = [
   dropIdentities,
   removeDead,
 ];
-const FUSE: readonly Pass[] = [fuseLayerNorm, fuseAttention, fuseGelu];
+const FUSE: readonly Pass[] = [fuseLayerNorm, fuseAttention, foldQuery, fuseGelu];
 const FINISH: readonly Pass[] = [removeDead];
 
 /**

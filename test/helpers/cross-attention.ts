@@ -16,8 +16,11 @@ export interface CrossAttention {
   biases: boolean;
   /** Shape of what is added to the scores. */
   mask?: readonly number[] | undefined;
-  /** `interleaved`: heads of the keys in another order than those of the queries; `mixed`: heads before images there. */
-  flaw?: 'interleaved' | 'mixed' | 'join' | 'axis' | 'value' | 'exposed' | undefined;
+  /**
+   * `interleaved`: heads of the keys in another order than those of the queries; `mixed`: heads before images there;
+   * `tokens`: values of other tokens than the keys, if the layers are apart.
+   */
+  flaw?: 'interleaved' | 'mixed' | 'tokens' | 'join' | 'axis' | 'value' | 'exposed' | undefined;
 }
 
 /** The form that PyTorch 2 gives SigLIP's pooling head. */
@@ -75,7 +78,7 @@ export function crossAttention(
   );
   const [key, value] =
     packed === 'apart'
-      ? [linear('k', source, width), linear('v', source, width)]
+      ? [linear('k', source, width), linear('v', flaw === 'tokens' ? incoming(target) : source, width)]
       : unpacked(g, scope, linear('kv', source, 2 * width), tokens, width, packed);
   const ofKey = () => {
     if (flaw === 'interleaved')

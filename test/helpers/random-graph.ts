@@ -196,9 +196,18 @@ const STEPS: Record<string, (context: Context) => string> = {
       scaled: (['query', 'early', 'key', 'scores'] as const)[pick(4)]!,
       biases: pick(3) !== 0,
       mask: pick(3) === 0 ? masks[pick(query === 'value' ? 4 : 2)] : undefined,
-      flaw: ([...Array<undefined>(8), 'interleaved', 'mixed', 'join', 'axis', 'value', 'exposed'] as const)[
-        pick(14)
-      ],
+      flaw: (
+        [
+          ...Array<undefined>(9),
+          'interleaved',
+          'mixed',
+          'tokens',
+          'join',
+          'axis',
+          'value',
+          'exposed',
+        ] as const
+      )[pick(16)],
     });
     return g.node(scope, 'Add', [x, pooled]);
   },

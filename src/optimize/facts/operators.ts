@@ -1,7 +1,7 @@
 // What each operator does to types, shapes and small integer lists. Operators that are not here tell nothing.
 import { arithmetic, cast, compare, identity, isNaN, sameShape, where } from './elementwise-rules.js';
 import type { Fact, RuleInput } from './fact.js';
-import { attention, conv, gemm, matmul, reduce } from './product-rules.js';
+import { attention, conv, fusedMatmul, gemm, matmul, reduce } from './product-rules.js';
 import * as quantised from './quantised-rules.js';
 import * as shapes from './shape-rules.js';
 
@@ -53,6 +53,7 @@ export const OPERATORS = new Map<string, Rule>([
   ['Reshape', shapes.reshape],
   ['Transpose', shapes.transpose],
   ['MatMul', matmul],
+  ['FusedMatMul', fusedMatmul],
   ['Gemm', gemm],
   ['Conv', conv],
   ['Expand', shapes.expand],

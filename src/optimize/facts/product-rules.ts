@@ -41,6 +41,21 @@ export function matmul(input: RuleInput): Fact[] {
  * @param input - what is known of the inputs
  * @returns what is known of the outputs
  */
+export function fusedMatmul(input: RuleInput): Fact[] {
+  const { node, inputs } = input;
+  const turned = ['transA', 'transB'].map((name, i): Fact => {
+    const { type, shape } = inputs[i] ?? NOTHING;
+    const [rows, columns] = shape?.slice(-2) ?? [];
+    const swap = intAttribute(node, name, 0) !== 0 && rows !== undefined && columns !== undefined;
+    return { type, shape: swap ? [...(shape ?? []).slice(0, -2), columns, rows] : shape };
+  });
+  return matmul({ ...input, inputs: turned });
+}
+
+/**
+ * @param input - what is known of the inputs
+ * @returns what is known of the outputs
+ */
 export function gemm(input: RuleInput): Fact[] {
   const {
     node,
