@@ -1,9 +1,8 @@
 // Query, key and value of attention, from before they were split into heads.
-import { sameShape, type Dim } from '../facts/dims.js';
+import type { Dim } from '../facts/dims.js';
 import type { Facts } from '../facts/facts.js';
 import type { Graph } from '../graph.js';
-import { DataType, type NodeProto } from '../onnx/proto.js';
-import { isOfType, shapeOf } from '../onnx/tensor.js';
+import { matrixProductOf, withoutBias, type MatrixProduct } from './linear.js';
 import { axisOf, further, sameAxes, sizeOf, viewOf, withoutEnd, type Axis, type View } from './view.js';
 
 /** Query, key or value: `[batch, tokens, heads * size]` once it is made. */
@@ -19,16 +18,11 @@ export interface Operand {
 }
 
 /** Some columns of a linear layer: exporters pack those of key and value, or of all three, into one. */
-export interface Layer {
-  /** Makes the product. */
-  node: NodeProto;
-  /** Name of the weight, `[channels, columns]`. */
-  weight: string;
+export interface Layer extends MatrixProduct {
   /** Name of the bias, `[columns]`. */
   bias: string | undefined;
   /** First column that is wanted; of all columns. */
   from: number;
-  columns: number;
 }
 
 /** An operand that has been found, and what its elements are multiplied by. */
@@ -106,14 +100,11 @@ function layerOf(
   size: number,
 ): FoundOperand | undefined {
   const cut = cutOf(view, tokens, size);
-  const { node, bias } = linear(graph, view.source);
-  const [input = '', weight = ''] = node?.input ?? [];
+  const { input: whole, bias } = withoutBias(graph, facts, view.source);
+  const product = matrixProductOf(graph, facts, whole);
   const packed = view.sourceAxes.at(-1) ?? [];
-  const columns = sizeOf(packed);
-  const shape = matrixShape(graph, weight);
-  if (!cut || !node || shape?.[1] !== columns || !facts.isFloat32(input)) return undefined;
-  if (bias !== undefined && !(facts.isFloat32(bias) && sameShape(facts.shapeOf(bias), [columns])))
-    return undefined;
+  if (!cut || product?.columns !== sizeOf(packed)) return undefined;
+  if (bias !== undefined && !facts.isFloat32(bias)) return undefined;
   // Besides heads and size, the columns may hold pieces of which this is one.
   let piece = 0;
   for (const { size: count, at } of withoutEnd(packed, [...cut.heads, ...cut.size]) ?? []) {
@@ -121,23 +112,9 @@ function layerOf(
     piece = piece * count + at;
   }
   const [, , heads, width] = cut.shape;
-  const layer = { node, weight, bias, from: piece * heads * width, columns };
-  const rows = rowsOf(graph, facts, { ...view, source: input }, axisOf(shape[0]), cut);
+  const layer = { ...product, bias, from: piece * heads * width };
+  const rows = rowsOf(graph, facts, { ...view, source: product.input }, axisOf(product.rows), cut);
   return rows && { ...rows, layer, shape: cut.shape, scale: view.scale };
-}
-
-function linear(graph: Graph, name: string): { node?: NodeProto | undefined; bias?: string | undefined } {
-  const whole = graph.producerOfType(name, 'MatMul');
-  if (whole) return { node: whole };
-  const [a, b] = graph.producerOfType(name, 'Add')?.input ?? [];
-  const [product, bias] = graph.constantOf(a) ? [b, a] : [a, b];
-  return graph.constantOf(bias) ? { node: graph.producerOfType(product, 'MatMul'), bias } : {};
-}
-
-function matrixShape(graph: Graph, name: string): [rows: number, columns: number] | undefined {
-  const tensor = graph.constantOf(name);
-  const shape = tensor && isOfType(tensor, DataType.FLOAT) ? shapeOf(tensor) : [];
-  return shape.length === 2 ? (shape as [number, number]) : undefined;
 }
 
 // The rows of a product are those of its input, which may have been put in another order further back.

@@ -8,15 +8,10 @@ import { isOperator, type Graph } from '../graph.js';
 import { floatAttribute, intAttribute, makeNode, type NodeParts } from '../onnx/attributes.js';
 import { DataType, type NodeProto } from '../onnx/proto.js';
 import { floatValues, isOfType, shapeOf } from '../onnx/tensor.js';
+import { matrixProductOf, type MatrixProduct } from './linear.js';
 import type { PassReport } from './pass.js';
 
 const MICROSOFT = 'com.microsoft';
-
-interface Weight {
-  values: Float32Array;
-  rows: number;
-  columns: number;
-}
 
 interface Pooling {
   node: NodeProto;
@@ -25,8 +20,8 @@ interface Pooling {
   heads: number;
   /** Times the scale. */
   query: Float64Array;
-  key: Weight;
-  value: Weight;
+  key: MatrixProduct;
+  value: MatrixProduct;
   /** Of the values. */
   bias: Float32Array | undefined;
 }
@@ -53,44 +48,34 @@ export function foldQuery(graph: Graph): PassReport {
 // Undefined: the query is not the same for every image. A string: it is, and why that is of no use.
 function match(graph: Graph, facts: Facts, node: NodeProto): Pooling | string | undefined {
   const [queryName = '', keyName = '', valueName = '', biasName = '', ...others] = node.input;
-  const { input: probe, weight: queryWeight } = layerOf(graph, queryName);
-  const row = facts.shapeOf(queryName)?.[1] === 1 ? repeatedRow(graph, probe) : undefined;
+  const asked = matrixProductOf(graph, facts, queryName);
+  const row = facts.shapeOf(queryName)?.[1] === 1 ? repeatedRow(graph, asked?.input) : undefined;
   // A row that was repeated along its own axis is too short.
-  if (!row || row.length !== queryWeight?.rows) return undefined;
+  if (!asked || row?.length !== asked.rows) return undefined;
 
-  const [key, value] = [layerOf(graph, keyName), layerOf(graph, valueName)];
-  const x = key.input;
+  const [key, value] = [matrixProductOf(graph, facts, keyName), matrixProductOf(graph, facts, valueName)];
   if (others.some((name) => name !== '') || node.output.slice(1).some((name) => name !== ''))
     return 'it has a mask, or more than one result';
-  if (x === undefined || x !== value.input || !key.weight || !value.weight || !facts.isFloat32(x))
-    return 'key and value are not layers of the same tokens';
+  if (!key || key.input !== value?.input) return 'key and value are not layers of the same tokens';
   const used = [keyName, valueName].some((name) => graph.isExposed(name) || graph.usersOf(name).length !== 1);
   if (used) return 'its key or value is used elsewhere';
   const heads = intAttribute(node, 'num_heads', 1);
-  const { columns } = queryWeight;
+  const [x, columns] = [key.input, asked.columns];
   const tensor = graph.constantOf(biasName);
   const biases = tensor && floatValues(graph.model, tensor);
   if (
     facts.shapeOf(x)?.length !== 3 ||
-    key.weight.columns !== columns ||
-    (biasName !== '' && biases?.length !== 2 * columns + value.weight.columns)
+    key.columns !== columns ||
+    (biasName !== '' && biases?.length !== 2 * columns + value.columns)
   ) {
     return 'the shapes of query, key and value do not agree, or are not known to';
   }
   const scale = floatAttribute(node, 'scale', 0) || (columns / heads) ** -0.5;
-  const query = product(row, queryWeight).map((sum, j) => scale * (sum + (biases?.[j] ?? 0)));
+  const query = product(row, floatValues(graph.model, asked.tensor), columns).map(
+    (sum, j) => scale * (sum + (biases?.[j] ?? 0)),
+  );
   const bias = biases?.slice(2 * columns);
-  return { node, x, heads, query, key: key.weight, value: value.weight, bias };
-}
-
-function layerOf(graph: Graph, name: string): { input?: string | undefined; weight?: Weight } {
-  const [input, weight] = graph.producerOfType(name, 'MatMul')?.input ?? [];
-  const tensor = graph.constantOf(weight);
-  const [rows, columns, ...others] = tensor ? shapeOf(tensor) : [];
-  if (!tensor || !isOfType(tensor, DataType.FLOAT) || rows === undefined || columns === undefined) return {};
-  return others.length > 0
-    ? {}
-    : { input, weight: { values: floatValues(graph.model, tensor), rows, columns } };
+  return { node, x, heads, query, key, value, bias };
 }
 
 // The row that all rows of a value are, where it is made by repeating it.
@@ -109,7 +94,7 @@ function repeatedRow(graph: Graph, name: string | undefined): Float32Array | und
   return repeats ? repeatedRow(graph, node.input[0]) : undefined;
 }
 
-function product(row: Float32Array, { values, columns }: Weight): Float64Array {
+function product(row: Float32Array, values: Float32Array, columns: number): Float64Array {
   const sums = new Float64Array(columns);
   row.forEach((factor, i) => {
     for (let j = 0; j < columns; j++)
@@ -132,7 +117,11 @@ function replace(graph: Graph, { node, x, heads, query, key, value, bias }: Pool
     return { inputs: [name, sizes], outputs: [] };
   };
 
-  const keys = floats('keys', [heads, key.rows], keysOf(query, key, heads));
+  const keys = floats(
+    'keys',
+    [heads, key.rows],
+    keysOf(query, floatValues(graph.model, key.tensor), key, heads),
+  );
   // [heads, channels] x [batch, tokens, channels] -> [batch, heads, tokens]
   const scores = add('scores', 'FusedMatMul', {
     inputs: [keys, x],
@@ -143,7 +132,11 @@ function replace(graph: Graph, { node, x, heads, query, key, value, bias }: Pool
   const mixed = add('mixed', 'MatMul', { inputs: [weights, x] });
   const rows = add('rows', 'Reshape', reshape('rows', mixed, [-1, heads, 1, value.rows]));
   // A weight of three axes is not quantised: one row a head is too little to gain from it.
-  const perHead = floats('values', [heads, value.rows, value.columns / heads], valuesOf(value, heads));
+  const perHead = floats(
+    'values',
+    [heads, value.rows, value.columns / heads],
+    valuesOf(floatValues(graph.model, value.tensor), value, heads),
+  );
   const made = add('made', 'MatMul', { inputs: [rows, perHead] });
   const joined = reshape('joined', made, [-1, 1, value.columns]);
   const outputs = [node.output[0] ?? ''];
@@ -157,7 +150,12 @@ function replace(graph: Graph, { node, x, heads, query, key, value, bias }: Pool
 }
 
 // [heads, channels]: what the tokens are multiplied with.
-function keysOf(query: Float64Array, { values, rows, columns }: Weight, heads: number): Float32Array {
+function keysOf(
+  query: Float64Array,
+  values: Float32Array,
+  { rows, columns }: MatrixProduct,
+  heads: number,
+): Float32Array {
   const size = columns / heads;
   return Float32Array.from({ length: heads * rows }, (_, at) => {
     const [head, row] = [Math.floor(at / rows), at % rows];
@@ -169,7 +167,7 @@ function keysOf(query: Float64Array, { values, rows, columns }: Weight, heads: n
 }
 
 // [heads, channels, size]: the columns of each head by themselves.
-function valuesOf({ values, rows, columns }: Weight, heads: number): Float32Array {
+function valuesOf(values: Float32Array, { rows, columns }: MatrixProduct, heads: number): Float32Array {
   const size = columns / heads;
   const parts = new Float32Array(values.length);
   for (let head = 0; head < heads; head++) {

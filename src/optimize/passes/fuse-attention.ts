@@ -3,9 +3,10 @@ import { Facts } from '../facts/facts.js';
 import { isOperator, type Graph } from '../graph.js';
 import { makeNode, type NodeParts } from '../onnx/attributes.js';
 import { DataType, type NodeProto } from '../onnx/proto.js';
-import { floatValues, shapeOf } from '../onnx/tensor.js';
+import { floatValues } from '../onnx/tensor.js';
 import type { Join } from './attention-join.js';
 import type { Layer, Operand } from './attention-operand.js';
+import { withoutBias } from './linear.js';
 import { matchAttention, type Attention } from './match-attention.js';
 import type { PassReport } from './pass.js';
 
@@ -105,15 +106,11 @@ class Replacement {
   // The layer anew, with the columns that are wanted, over rows in the order that is wanted.
   #columns(role: string, { input, tokensFirst, shape }: Operand, layer: Layer): Projection {
     const { model } = this.#graph;
-    const { node, weight, bias, from, columns } = layer;
+    const { node, weight, tensor, rows, columns, bias, from } = layer;
     const count = shape[2] * shape[3];
-    const tensor = this.#graph.constantOf(weight);
     const turned = tokensFirst ? this.#once(`${input}/batch_first`, () => this.#turned(input)) : input;
     const narrow = () => {
-      const values = tensor
-        ? columnsOf(floatValues(model, tensor), columns, from, count)
-        : new Float32Array();
-      const rows = values.length / count;
+      const values = columnsOf(floatValues(model, tensor), columns, from, count);
       return this.#graph.addConstant(`${weight}/${role}`, DataType.FLOAT, [rows, count], values);
     };
     const part = columns === count ? weight : narrow();
@@ -129,16 +126,12 @@ class Replacement {
   }
 
   #unbiased(source: string): Projection {
-    const none = { input: source, bias: undefined };
-    const graph = this.#graph;
-    const sum = graph.producerOfType(source, 'Add');
-    const name = sum?.input.find((each) => graph.constantOf(each));
-    const input = sum?.input.find((each) => each !== name);
-    const tensor = graph.constantOf(name);
-    if (!tensor || input === undefined || this.#facts.shapeOf(input)?.length !== 3) return none;
-    const shape = shapeOf(tensor);
-    const fits = shape.length === 1 && shape[0] === this.#facts.shapeOf(input)?.at(-1);
-    return fits && this.#facts.isFloat32(name) ? { input, bias: floatValues(graph.model, tensor) } : none;
+    const { input, bias } = withoutBias(this.#graph, this.#facts, source);
+    const tensor = this.#graph.constantOf(bias);
+    const fits = tensor && this.#facts.shapeOf(input)?.length === 3 && this.#facts.isFloat32(bias);
+    return fits
+      ? { input, bias: floatValues(this.#graph.model, tensor) }
+      : { input: source, bias: undefined };
   }
 
   // One after the other; zeros where there is none.

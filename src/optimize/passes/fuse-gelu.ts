@@ -3,7 +3,7 @@ import { Facts } from '../facts/facts.js';
 import { isOperator, type Graph } from '../graph.js';
 import { makeNode, stringAttribute } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
-import { shapeOf } from '../onnx/tensor.js';
+import { withoutBias } from './linear.js';
 import type { PassReport } from './pass.js';
 
 interface Gelu {
@@ -43,7 +43,7 @@ export function fuseGelu(graph: Graph): PassReport {
 }
 
 function replace(graph: Graph, facts: Facts, { last, x }: Gelu): void {
-  const { input, bias } = biasedInput(graph, facts, x);
+  const { input, bias } = withoutBias(graph, facts, x);
   graph.model.setOpset('com.microsoft', 1);
   graph.replaceNode(
     last,
@@ -54,19 +54,6 @@ function replace(graph: Graph, facts: Facts, { last, x }: Gelu): void {
       domain: 'com.microsoft',
     }),
   );
-}
-
-function biasedInput(graph: Graph, facts: Facts, x: string): { input: string; bias: string | undefined } {
-  const sum = graph.producerOfType(x, 'Add');
-  for (const bias of sum?.input ?? []) {
-    const tensor = graph.constantOf(bias);
-    const input = sum?.input.find((name) => name !== bias);
-    const size = facts.shapeOf(input)?.at(-1);
-    if (!tensor || input === undefined || size === undefined) continue;
-    const shape = shapeOf(tensor);
-    if (shape.length === 1 && shape[0] === size) return { input, bias };
-  }
-  return { input: x, bias: undefined };
 }
 
 // From the tanh towards the result, one factor after the other, until they are 0.5, x and the bracket.
