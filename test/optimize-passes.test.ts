@@ -539,6 +539,15 @@ query('left, and told why: a mask, a key that is used', async () => {
   assert.match(foldQuery(graph).left[0]!.why, /elsewhere/);
 });
 
+query('left, and told why: attention that sees only what comes before, as a file may have it already', () => {
+  const graph = new Graph(modelOf((g) => pooling(g, {})));
+  fuseAttention(graph);
+  const node = graph.nodes.find(({ opType }) => opType === 'MultiHeadAttention')!;
+  const { attribute } = makeNode('', { inputs: [], outputs: [], attributes: { unidirectional: 1n } });
+  node.attribute.push(...attribute);
+  assert.match(foldQuery(graph).left[0]!.why, /mask/);
+});
+
 query.run();
 
 const pooled = suite('keepPooledOutput');

@@ -54,8 +54,8 @@ function match(graph: Graph, facts: Facts, node: NodeProto): Pooling | string | 
   if (!asked || row?.length !== asked.rows) return undefined;
 
   const [key, value] = [matrixProductOf(graph, facts, keyName), matrixProductOf(graph, facts, valueName)];
-  if (others.some((name) => name !== '') || node.output.slice(1).some((name) => name !== ''))
-    return 'it has a mask, or more than one result';
+  const more = [...others, ...node.output.slice(1)].some((name) => name !== '');
+  if (more || intAttribute(node, 'unidirectional', 0) !== 0) return 'it has a mask, or more than one result';
   if (!key || key.input !== value?.input) return 'key and value are not layers of the same tokens';
   const used = [keyName, valueName].some((name) => graph.isExposed(name) || graph.usersOf(name).length !== 1);
   if (used) return 'its key or value is used elsewhere';
