@@ -1,14 +1,14 @@
 // npm run accuracy: what int8 costs in accuracy, plain and under the guard, on graphs of full size and on a trained one.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parsePreprocessConfig } from '../dist/esm/image/preprocess-config.js';
 import { GraphRunner, type Runner } from '../dist/esm/models/optimized/graph-runner.js';
 import { optimizeWith } from '../dist/esm/models/optimized/optimize-model.js';
 import { DEFAULT_TARGET, type Accuracy } from '../dist/esm/optimize/evaluate.js';
 import type { OnnxModel } from '../dist/esm/optimize/onnx/model.js';
 import { writeModel } from '../dist/esm/optimize/onnx/write.js';
+import { photoPaths } from './inputs.js';
 import { modelFolder } from './models/folder.js';
 import { SentenceRunner, float32MiniLm } from './models/minilm.js';
 import { withOutliers, type OutlierPlace } from './models/outliers.js';
@@ -23,7 +23,6 @@ interface Subject {
   runner: () => Runner | Promise<Runner>;
 }
 
-const PHOTOS = fileURLToPath(new URL('../examples/photos/', import.meta.url));
 const FACTOR = 1000;
 
 const base = (places: readonly OutlierPlace[], layers: readonly number[]) => {
@@ -34,9 +33,7 @@ const base = (places: readonly OutlierPlace[], layers: readonly number[]) => {
 async function photoRunner(): Promise<Runner> {
   const config = join(await modelFolder('base'), 'preprocessor_config.json');
   const images = {
-    paths: readdirSync(PHOTOS)
-      .filter((name) => name.endsWith('.jpg'))
-      .map((name) => join(PHOTOS, name)),
+    paths: photoPaths(),
     preprocess: parsePreprocessConfig(JSON.parse(readFileSync(config, 'utf8')), config),
     decode: { autoOrient: true, limitInputPixels: 1e8, decode: 'exact' },
   } as const;

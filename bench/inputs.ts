@@ -13,12 +13,17 @@ export const LARGE_PHOTO = `${PHOTOS}mountain-peaks.jpg`;
 /** 42,634 bytes, 640 x 427. */
 export const SMALL_PHOTO = `${PHOTOS}rocket-launchpad.jpg`;
 
-/** @returns the bytes of every photo, by name */
-export function allPhotos(): Uint8Array[] {
+/** @returns the path of every photo, by name */
+export function photoPaths(): string[] {
   return readdirSync(PHOTOS)
     .filter((name) => name.endsWith('.jpg'))
     .sort()
-    .map((name) => readFileSync(PHOTOS + name));
+    .map((name) => PHOTOS + name);
+}
+
+/** @returns the bytes of every photo, by name */
+export function allPhotos(): Uint8Array[] {
+  return photoPaths().map((path) => readFileSync(path));
 }
 
 /**

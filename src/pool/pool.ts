@@ -46,7 +46,7 @@ export interface Submission<R = Embedded> {
 export interface PoolOptions {
   workers: number;
   maxQueue: number;
-  config: Omit<WorkerConfig, 'gate' | 'loading'>;
+  config: Omit<WorkerConfig, 'loading'>;
 }
 
 /** `workers` threads, each with sessions of its own; at most one job a worker, the rest waits here. */
@@ -85,7 +85,7 @@ export class WorkerPool {
   static async start(options: PoolOptions): Promise<WorkerPool> {
     disableTelemetry();
     const gate = new ExitGate(options.workers);
-    const config: WorkerConfig = { ...options.config, gate: gate.memory, loading: gate.loading('worker.js') };
+    const config: WorkerConfig = { ...options.config, loading: gate.loading('worker.js') };
     const piscina = new Piscina({
       filename: workerEntry(),
       minThreads: options.workers,

@@ -3,7 +3,7 @@ import type { VisionErrorCode } from '../errors.js';
 import type { ImageHeader } from '../image/header.js';
 import type { DecodeOptions } from '../image/decode.js';
 import type { Preprocessing } from '../image/preprocessing.js';
-import type { GateMemory, Loading } from './exit-gate.js';
+import type { Loading } from './exit-gate.js';
 
 /** All a worker needs to know; it arrives as `workerData`. */
 export interface WorkerConfig {
@@ -19,9 +19,7 @@ export interface WorkerConfig {
   sessionOptions: Record<string, unknown>;
   /** How images are decoded. */
   decode: DecodeOptions;
-  /** Shared with the pool, see {@link enterNative}. */
-  gate: GateMemory;
-  /** The worker's own module. */
+  /** The worker's own module, and the gate's memory, see {@link enterNative}. */
   loading: Loading;
 }
 

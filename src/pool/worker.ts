@@ -149,7 +149,7 @@ export default async function handle({
   slot,
 }: Task): Promise<Embedded | TextsEmbedded | Done | Failure> {
   try {
-    return await enterNative(config.gate, slot, () => answer(job));
+    return await enterNative(config.loading.memory, slot, () => answer(job));
   } catch (error) {
     const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
     return { ok: false, code, message: messageOf(error) };
