@@ -81,7 +81,7 @@ for (const { name, model, runner } of SUBJECTS) {
     mkdirSync(directory);
     const job = { path, bytes: statSync(path).size, directory, target: DEFAULT_TARGET, force: true };
     const { reached, plain, accuracy, evened, kept, layers, cost, candidates, seconds } = await optimizeWith(
-      await runner(),
+      runner,
       job,
       () => undefined,
     );

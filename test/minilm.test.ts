@@ -72,7 +72,11 @@ minilm('plain int8 misses the target, the guard reaches it and names the layers'
   const directory = join(folders.make(), 'out');
   mkdirSync(directory);
   const job = { path, bytes: statSync(path).size, directory, target: DEFAULT_TARGET, force: false };
-  const report = await optimizeWith(runner, job, () => undefined);
+  const report = await optimizeWith(
+    () => runner,
+    job,
+    () => undefined,
+  );
   assert.is(report.layers.length, 6 * LAYERS);
   assert.not(holds(report.plain, DEFAULT_TARGET), 'or there would be nothing to guard');
   assert.ok(report.reached);

@@ -71,24 +71,24 @@ export async function optimizeGraph(
   job: OptimizeJob,
   onProgress: (progress: OptimizeProgress) => void,
 ): Promise<Omit<OptimizationReport, 'files'>> {
-  return optimizeWith(await GraphRunner.open(job.images, job.threads), job, onProgress);
+  return optimizeWith(() => GraphRunner.open(job.images, job.threads), job, onProgress);
 }
 
 /**
  * {@link optimizeGraph} with any inputs.
- * @param runner - runs graphs on the inputs that decide
+ * @param open - opens what runs graphs on the inputs that decide
  * @param job - what
  * @param onProgress - hears how far it is, after each input
  * @returns what was done
  * @throws `MODEL_INVALID`, `MODEL_NOT_FOUND`, errors of the file system
  */
 export async function optimizeWith(
-  runner: Runner,
+  open: () => Runner | Promise<Runner>,
   job: SourceJob,
   onProgress: (progress: OptimizeProgress) => void,
 ): Promise<Omit<OptimizationReport, 'files'>> {
   const started = performance.now();
-  const optimization = new Optimization(job, runner, onProgress);
+  const optimization = new Optimization(job, await open(), onProgress);
   const reference = await optimization.embedSource();
   const { model, report: fusions } = fuse(await readModel(job.path));
   const report = await optimization.optimize(model, reference);
