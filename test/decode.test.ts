@@ -160,7 +160,6 @@ fast('a turned photo keeps its orientation, and the target is that of the uprigh
 });
 
 fast('CMYK stays exact', async () => {
-  assert.is(readHeader(LARGE_CMYK, LIMIT).components, 4);
   const [exact, same] = [await decode(LARGE_CMYK), await decode(LARGE_CMYK, 'fast')];
   assert.equal([same.width, same.height], [3000, 2000]);
   assert.ok(Buffer.compare(exact.data, same.data) === 0);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { firstGifFrame } from '../dist/esm/image/gif-structure.js';
+import { firstGifFrame } from '../dist/esm/image/structure/gif.js';
 import { goldenBytes } from './helpers/golden.js';
 
 const ANIMATED = goldenBytes('gif_animated.gif');

@@ -1,7 +1,7 @@
 // Stage 5: pixels to the tensor's own buffer in one pass of the native kernel, and the same for users' own pixels.
 import type { RawImage } from '../types.js';
 import { resizeNormalizeInto } from './binding.js';
-import { decodePixels, type DecodeOptions } from './decode.js';
+import { decodePixels, type DecodeOptions, type Hold } from './decode.js';
 import { checkRawImage } from './raw-image.js';
 import { geometryOf } from './geometry.js';
 import type { ImageHeader } from './header.js';
@@ -24,13 +24,16 @@ export class Preprocessor {
   readonly #config: Preprocessing;
   readonly #options: DecodeOptions;
   readonly #table: Float32Array;
+  readonly #hold: Hold | undefined;
 
   /**
    * @param config - the model's preprocessing
    * @param options - how to decode
+   * @param hold - runs what takes libuv's threads, in turn with other workers
    */
-  constructor(config: Preprocessing, options: DecodeOptions) {
+  constructor(config: Preprocessing, options: DecodeOptions, hold?: Hold) {
     this.#config = config;
+    this.#hold = hold;
     this.#options = options;
     this.#table = valueTable(config);
     this.height = config.cropSize.height;
@@ -51,7 +54,7 @@ export class Preprocessor {
     const target = transposed
       ? geometryOf(this.#config, height, width)
       : geometryOf(this.#config, width, height);
-    return decodePixels(bytes, header, target, this.#options);
+    return decodePixels(bytes, header, target, this.#options, this.#hold);
   }
 
   /**

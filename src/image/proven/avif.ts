@@ -1,0 +1,31 @@
+// Which decoder is right for which AVIF.
+import type { AvifStructure } from '../structure/avif.js';
+import { fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
+
+const ITEMS = ['av01', 'grid', 'Exif', 'mime'];
+
+/**
+ * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, so it is asked for one kind only.
+ * @param avif - its structure
+ * @returns the decoders that are right for it
+ * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
+ */
+export function provenForAvif(avif: AvifStructure): Proven {
+  const { width, height, streams, alpha, fullRange } = avif;
+  if (avif.cropped) throw unsupportedStructure('an AVIF of which only a part is meant (clean aperture)');
+  if (avif.premultiplied) throw unsupportedStructure('an AVIF with premultiplied alpha');
+  const unknown = avif.items.find((item) => !ITEMS.includes(item));
+  if (unknown !== undefined) throw unsupportedStructure(`an AVIF with an item of the kind "${unknown}"`);
+  if (!fitsNapi(width * height * 4)) {
+    throw unsupportedStructure(
+      `an AVIF of ${width} x ${height} pixels, more than its decoder holds (480 MiB at four bytes a pixel)`,
+      'Save it as PNG or JPEG first.',
+    );
+  }
+  const [stream] = streams;
+  const structure =
+    stream === undefined ? 'an AVIF' : `a ${stream.chroma} AVIF of ${stream.bits} bits a sample`;
+  // @napi-rs/image takes the samples of such a picture for full range.
+  const isLimitedGrey = stream?.chroma === '4:0:0' && stream.bits === 8 && !alpha && fullRange !== true;
+  return { decoders: [isLimitedGrey ? 'sharp' : '@napi-rs/image'], structure };
+}
