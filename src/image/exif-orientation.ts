@@ -29,7 +29,8 @@ export function pngOrientation(b: Buffer): Orientation {
  * @returns the orientation
  */
 export function webpOrientation(b: Buffer): Orientation {
-  if (b.toString('latin1', 12, 16) !== 'VP8X') return 1; // only the extended format holds metadata
+  // Only the extended format holds metadata, and its flags say whether that is among it.
+  if (b.toString('latin1', 12, 16) !== 'VP8X' || ((b[20] ?? 0) & 0x08) === 0) return 1;
   for (let p = 12, chunks = 0; p + 8 <= b.length && chunks < MAX_CHUNKS; chunks++) {
     const length = b.readUInt32LE(p + 4);
     if (b.toString('latin1', p, p + 4) === 'EXIF') {
@@ -39,15 +40,6 @@ export function webpOrientation(b: Buffer): Orientation {
     p += 8 + length + (length & 1);
   }
   return 1;
-}
-
-/**
- * Orientation of a TIFF, whose own structure is that of EXIF. BigTIFF's is not.
- * @param b - the file
- * @returns the orientation
- */
-export function tiffOrientation(b: Buffer): Orientation {
-  return b[2] === 0x2b || b[3] === 0x2b ? 1 : exifOrientation(b);
 }
 
 /**

@@ -1,13 +1,7 @@
 // Reads what must be known before any decoding from a file's header: format, size, orientation.
 import { imageSize } from 'image-size';
 import { VisionError, messageOf } from '../errors.js';
-import {
-  exifOrientation,
-  pngOrientation,
-  tiffOrientation,
-  webpOrientation,
-  type Orientation,
-} from './exif-orientation.js';
+import { exifOrientation, pngOrientation, webpOrientation, type Orientation } from './exif-orientation.js';
 import { unsupportedStructure } from './proven/verdict.js';
 import { readAvifStructure } from './structure/avif.js';
 import { bmpVersion, readBmpStructure } from './structure/bmp.js';
@@ -129,7 +123,6 @@ function missing(format: ImageFormat, why: string): never {
 const ORIENTATION: Partial<Record<ImageFormat, (b: Buffer) => Orientation>> = {
   png: pngOrientation,
   webp: webpOrientation,
-  tiff: tiffOrientation,
 };
 
 // Content decides, never a file name.
@@ -155,9 +148,10 @@ function isCompatibleAvif(b: Buffer): boolean {
   return false;
 }
 
-// Walks the markers up to the frame header.
+// Walks the markers up to the first scan: EXIF may stand behind the frame header.
 function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
   let orientation: Orientation = 1;
+  let size: { width: number; height: number } | undefined;
   let p = 2;
   for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
     p = b.indexOf(0xff, p);
@@ -166,19 +160,19 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
     const code = b[p++];
     if (code === undefined) break;
     if (code === 0x00 || code === 0x01 || (code >= 0xd0 && code <= 0xd8)) continue;
-    if (code === 0xda || code === 0xd9) break; // a scan, or the end, before any frame header
+    if (code === 0xda || code === 0xd9) break; // a scan, or the end
+    if (size !== undefined && p + 2 > b.length) break; // cut off; the decoder will say so
     const length = b.readUInt16BE(p);
     const isFrame = code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
-    if (isFrame) {
-      const [height, width] = [b.readUInt16BE(p + 3), b.readUInt16BE(p + 5)];
-      if (height === 0 && width > 0)
-        throw unsupportedStructure('a JPEG whose height stands behind its first scan (DNL)');
-      return { height, width, orientation };
-    }
+    if (isFrame) size ??= { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5) };
     if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0' && orientation === 1) {
       orientation = exifOrientation(b.subarray(p + 8, p + length));
     }
     p += length;
   }
-  throw damaged('jpeg', 'it lacks a frame header');
+  if (size === undefined) throw damaged('jpeg', 'it lacks a frame header');
+  if (size.height === 0 && size.width > 0) {
+    throw unsupportedStructure('a JPEG whose height stands behind its first scan (DNL)');
+  }
+  return { ...size, orientation };
 }

@@ -72,7 +72,7 @@ function planJpeg(bytes: Uint8Array): DecodingPlan {
 function planPng(bytes: Uint8Array): DecodingPlan {
   const png = readPngStructure(bytes);
   if (png === undefined) throw decodeFailed('png', 'its header chunk is not in its place');
-  return plain(bytes, provenForPng(png));
+  return { ...provenForPng(png), bytes };
 }
 
 function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {

@@ -1,8 +1,10 @@
 // Which decoder is right for which AVIF.
 import type { AvifStructure } from '../structure/avif.js';
-import { fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
+import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
 
 const ITEMS = ['av01', 'grid', 'Exif', 'mime'];
+// How YUV becomes RGB, by the numbers of ITU-T H.273; undefined where the boxes do not say.
+const MATRICES = [undefined, 0, 1, 2, 4, 5, 6, 7, 8, 9, 12];
 
 /**
  * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, so it is asked for one kind only.
@@ -18,9 +20,11 @@ export function provenForAvif(avif: AvifStructure): Proven {
   if (unknown !== undefined) throw unsupportedStructure(`an AVIF with an item of the kind "${unknown}"`);
   if (!fitsNapi(width * height * 4)) {
     throw unsupportedStructure(
-      `an AVIF of ${width} x ${height} pixels, more than its decoder holds (480 MiB at four bytes a pixel)`,
-      'Save it as PNG or JPEG first.',
+      `an AVIF of ${width} x ${height} pixels, more than its decoder holds (${NAPI_LIMIT})`,
     );
+  }
+  if (!MATRICES.includes(avif.matrix)) {
+    throw unsupportedStructure(`an AVIF with the colour matrix ${avif.matrix ?? 0}`);
   }
   const [stream] = streams;
   const structure =

@@ -1,6 +1,6 @@
 // Which BMPs are decoded rightly: sharp reads none, so @napi-rs/image decodes all that are, rewritten to the plainest form.
 import type { BmpStructure } from '../structure/bmp.js';
-import { fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
+import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
 
 const OS2_HEADER = 64;
 const COMPRESSIONS: Readonly<Record<number, { name: string; bits: readonly number[] }>> = {
@@ -8,16 +8,23 @@ const COMPRESSIONS: Readonly<Record<number, { name: string; bits: readonly numbe
   1: { name: 'a run-length coded', bits: [8] },
   2: { name: 'a run-length coded', bits: [4] },
   3: { name: 'a masked', bits: [16, 24, 32] },
-  6: { name: 'a masked', bits: [16, 32] },
 };
 const OTHERS: Readonly<Record<number, string>> = {
   4: 'a JPEG inside',
   5: 'a PNG inside',
+  6: 'the masks of Windows CE',
   11: 'CMYK colours',
   12: 'CMYK colours',
   13: 'CMYK colours',
 };
-const ORDINARY_24_BIT = [0xff0000, 0xff00, 0xff];
+// Red, green and blue, by bits a pixel; of 32 bits also every order of whole bytes.
+const MASKS: Readonly<Record<number, readonly string[]>> = {
+  16: ['f800,7e0,1f', '7c00,3e0,1f', 'f00,f0,f', '1f,7e0,f800', 'e0,1c,3'],
+  24: ['ff0000,ff00,ff'],
+  32: ['3ff00000,ffc00,3ff', '0,0,0'],
+};
+const BYTES = [0xff, 0xff00, 0xff0000, 0xff000000];
+const MAX_ENTRIES = 256;
 
 /**
  * @param bmp - its structure
@@ -25,32 +32,42 @@ const ORDINARY_24_BIT = [0xff0000, 0xff00, 0xff];
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
  */
 export function provenForBmp(bmp: BmpStructure): Proven {
-  const { headerBytes, bits, compression, masks, topDown, width, height } = bmp;
+  const { bits, compression, planes, width, height } = bmp;
   const known = COMPRESSIONS[compression];
   if (known === undefined) {
     throw unsupportedStructure(`a BMP with ${OTHERS[compression] ?? `compression ${compression}`}`);
   }
   const structure = `${known.name} BMP of ${bits} bits a pixel`;
   if (!known.bits.includes(bits)) throw unsupportedStructure(structure);
-  if (masks.length > 0 && headerBytes === OS2_HEADER) throw unsupportedStructure('a masked BMP of OS/2');
-  if (masks.length > 0 && bits === 24 && masks.slice(0, 3).join() !== ORDINARY_24_BIT.join()) {
-    throw unsupportedStructure('a BMP of 24 bits a pixel with masks in another order');
-  }
-  const isOverlapping = masks.some((mask, i) => masks.slice(0, i).some((other) => (mask & other) !== 0));
-  if (isOverlapping || !masks.every(isRun))
-    throw unsupportedStructure('a BMP whose colour masks overlap or have gaps');
-  if (topDown && (compression === 1 || compression === 2))
-    throw unsupportedStructure('a run-length coded BMP from top to bottom');
-  if (!fitsNapi(width * height * 4))
+  if (planes !== 1) throw unsupportedStructure(`a BMP of ${planes} planes`);
+  const odd = oddity(bmp);
+  if (odd !== undefined) throw unsupportedStructure(`a BMP ${odd}`);
+  if (!fitsNapi(width * height * 4)) {
     throw unsupportedStructure(
-      `a BMP of ${width} x ${height} pixels, more than its decoder holds (480 MiB at four bytes a pixel)`,
-      'Save it as PNG or JPEG first.',
+      `a BMP of ${width} x ${height} pixels, more than its decoder holds (${NAPI_LIMIT})`,
     );
+  }
   return { decoders: ['@napi-rs/image'], structure };
 }
 
-// Bits in one piece.
-function isRun(mask: number): boolean {
-  const run = mask === 0 ? 0 : mask >>> (31 - Math.clz32(mask & -mask));
-  return (run & (run + 1)) === 0;
+function oddity({
+  headerBytes,
+  bits,
+  compression,
+  masks,
+  topDown,
+  palette,
+}: BmpStructure): string | undefined {
+  if (topDown && (compression === 1 || compression === 2)) return 'with run lengths from top to bottom';
+  if (palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
+  if (masks.length === 0) return undefined;
+  if (headerBytes === OS2_HEADER) return "with the masks of Windows in OS/2's header";
+  const [colours, alpha = 0] = [masks.slice(0, 3), masks[3]];
+  const named = colours.map((mask) => mask.toString(16)).join();
+  const used = alpha === 0 ? colours : [...colours, alpha];
+  const isBytes =
+    bits === 32 && new Set(used).size === used.length && used.every((mask) => BYTES.includes(mask));
+  return isBytes || MASKS[bits]?.includes(named) === true
+    ? undefined
+    : `of ${bits} bits a pixel with the colour masks ${named}`;
 }

@@ -33,6 +33,8 @@ export function unsupportedStructure(
 
 // What the other decoder allows a decoded image at most, whatever else is allowed: 512 MiB, and its decoders need some of it.
 const NAPI_BYTES = 480 * 1024 * 1024;
+/** The same in words; it is no option. */
+export const NAPI_LIMIT = '480 MiB at four bytes a pixel, which no option raises';
 
 /**
  * Whether `@napi-rs/image` can hold an image.

@@ -18,7 +18,7 @@ export function provenForWebp(
   // It blends the first frame of an animation with a background, and asks for an alpha plane wherever the header names one.
   const isPlain = !webp.animated && (webp.coding === 'VP8L' || webp.alphaFlag === webp.alphaPlane);
   return {
-    decoders: isPlain && fitsNapi(width * height * 4) ? ['@napi-rs/image', 'sharp'] : ['sharp'],
+    decoders: isPlain && fitsNapi(width * height * 4) ? ['sharp', '@napi-rs/image'] : ['sharp'],
     structure,
   };
 }

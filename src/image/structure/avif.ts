@@ -26,6 +26,8 @@ export interface AvifStructure {
   alpha: boolean;
   /** Its colours are multiplied by it. */
   premultiplied: boolean;
+  /** Matrix coefficients (ITU-T H.273); undefined where the boxes do not say. */
+  matrix: number | undefined;
   /** Samples fill the whole range of values; undefined where the boxes do not say. */
   fullRange: boolean | undefined;
 }
@@ -50,6 +52,7 @@ export function readAvifStructure(b: Buffer): AvifStructure | undefined {
     cropped: false,
     alpha: false,
     premultiplied: isPremultiplied(b, meta),
+    matrix: undefined,
     fullRange: undefined,
   };
   let turns = 0;
@@ -65,6 +68,7 @@ export function readAvifStructure(b: Buffer): AvifStructure | undefined {
     else if (type === 'clap') found.cropped = true;
     else if (type === 'auxC') found.alpha ||= b.toString('latin1', start + FULL_BOX, end).includes('alpha');
     else if (type === 'colr' && b.toString('latin1', start, start + 4) === 'nclx' && start + 11 <= end) {
+      found.matrix ??= b.readUInt16BE(start + 8);
       found.fullRange ??= ((b[start + 10] as number) & 0x80) !== 0;
     } else if (type === 'av1C' && start + 3 <= end) found.streams.push(streamOf(b[start + 2] as number));
   }

@@ -7,11 +7,11 @@ const END_OF_PICTURE = 1;
 const DELTA = 2;
 
 /**
- * Writes run lengths out, as the reference does: what a line or the picture leaves out has the palette's first colour.
+ * Writes run lengths out: what they leave out has the palette's first colour, as in the reference.
  * @param bytes - the file
  * @param bmp - its structure; compression 1 or 2
- * @returns rows of one byte a pixel, bottom-up, each padded to a multiple of 4 bytes; undefined where the file ends within a
- * code
+ * @returns rows of one byte a pixel, bottom-up, each padded to a multiple of 4 bytes; undefined where the codes break off,
+ * lead out of a line or the picture, or end before its last pixel
  * @see Pillow 12.3, `BmpImagePlugin.BmpRleDecoder`; Windows SDK, "Bitmap Compression"
  */
 export function expandRuns(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | undefined {
@@ -20,31 +20,30 @@ export function expandRuns(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | u
   const indices = new Uint8Array(stride * height);
   const isNibbles = compression === RLE4;
   let [x, y, p] = [0, 0, bmp.dataAt];
-  const put = (index: number) => {
-    // A run that is longer than its line is cut off there.
-    if (x < width && y < height) indices[y * stride + x] = index;
-    x++;
-  };
-  // What ends with its last line needs no code to say so.
-  for (; y < height && !(y === height - 1 && x >= width);) {
+  // The last line needs no code to say that it ends.
+  while (y < height && !(y === height - 1 && x === width)) {
     if (p + 2 > bytes.length) return undefined;
     const [count, code] = [bytes[p] as number, bytes[p + 1] as number];
     p += 2;
     if (count > 0) {
-      for (let i = 0; i < count; i++) put(isNibbles ? (i % 2 === 0 ? code >> 4 : code & 15) : code);
+      if (x + count > width) return undefined;
+      for (let i = 0; i < count; i++) {
+        indices[y * stride + x++] = isNibbles ? (i % 2 === 0 ? code >> 4 : code & 15) : code;
+      }
     } else if (code === END_OF_LINE) {
       [x, y] = [0, y + 1];
     } else if (code === END_OF_PICTURE) {
-      return indices;
+      return undefined;
     } else if (code === DELTA) {
       if (p + 2 > bytes.length) return undefined;
       [x, y, p] = [x + (bytes[p] as number), y + (bytes[p + 1] as number), p + 2];
+      if (x > width || y >= height) return undefined;
     } else {
       const length = isNibbles ? Math.ceil(code / 2) : code;
-      if (p + length > bytes.length) return undefined;
+      if (x + code > width || p + length > bytes.length) return undefined;
       for (let i = 0; i < code; i++) {
         const byte = bytes[p + (isNibbles ? i >> 1 : i)] as number;
-        put(isNibbles ? (i % 2 === 0 ? byte >> 4 : byte & 15) : byte);
+        indices[y * stride + x++] = isNibbles ? (i % 2 === 0 ? byte >> 4 : byte & 15) : byte;
       }
       p += length + (length & 1);
     }

@@ -7,11 +7,13 @@ export interface BmpStructure {
   width: number;
   height: number;
   topDown: boolean;
+  /** 1 in every sound file. */
+  planes: number;
   /** Of a pixel. */
   bits: number;
-  /** 0 none, 1 and 2 run lengths of 8 and 4 bits, 3 and 6 colour masks, 4 JPEG, 5 PNG. */
+  /** 0 none, 1 and 2 run lengths of 8 and 4 bits, 3 colour masks, 4 JPEG, 5 PNG. */
   compression: number;
-  /** Of red, green, blue and, in some versions, alpha; with compression 3 and 6 only. */
+  /** Of red, green, blue and, in some versions, alpha; with compression 3 only. */
   masks: number[];
   palette: { at: number; entries: number; entryBytes: 3 | 4 };
   /** Where the pixels begin. */
@@ -24,7 +26,6 @@ const INFO_HEADER = 40;
 const WITH_ALPHA_MASK = 56;
 const HEADERS = [CORE_HEADER, INFO_HEADER, 52, WITH_ALPHA_MASK, 64, 108, 124];
 const BITFIELDS = 3;
-const ALPHA_BITFIELDS = 6;
 
 /**
  * The version of a BMP.
@@ -53,13 +54,8 @@ export function readBmpStructure(bytes: Uint8Array): BmpStructure | undefined {
   const height = core ? info.readUInt16LE(6) : info.readInt32LE(8);
   const bits = core ? info.readUInt16LE(10) : info.readUInt16LE(14);
   const compression = core ? 0 : info.readUInt32LE(16);
-  const isMasked = compression === BITFIELDS || compression === ALPHA_BITFIELDS;
   // Behind a header of 40 bytes the masks follow it; longer ones hold them.
-  const maskCount = isMasked
-    ? compression === ALPHA_BITFIELDS || headerBytes >= WITH_ALPHA_MASK
-      ? 4
-      : 3
-    : 0;
+  const maskCount = compression === BITFIELDS ? (headerBytes >= WITH_ALPHA_MASK ? 4 : 3) : 0;
   const behindHeader = FILE_HEADER + headerBytes + (headerBytes === INFO_HEADER ? 4 * maskCount : 0);
   if (b.length < behindHeader) return undefined;
   const isIndexed = bits <= 8;
@@ -72,6 +68,7 @@ export function readBmpStructure(bytes: Uint8Array): BmpStructure | undefined {
     width: core ? info.readUInt16LE(4) : info.readInt32LE(4),
     height: Math.abs(height),
     topDown: height < 0,
+    planes: core ? info.readUInt16LE(8) : info.readUInt16LE(12),
     bits,
     compression,
     masks: Array.from({ length: maskCount }, (_, i) => b.readUInt32LE(FILE_HEADER + INFO_HEADER + 4 * i)),

@@ -45,9 +45,11 @@ export function plainBmp(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | und
   plain.writeUInt32LE(masks.length > 0 ? BITFIELDS : 0, 30);
   masks.forEach((mask, i) => plain.writeUInt32LE(mask, FILE_HEADER + INFO_HEADER + 4 * i));
   const { at, entryBytes } = bmp.palette;
-  for (let i = 0; i < Math.min(entries, bmp.palette.entries); i++) {
+  for (let i = 0; i < entries; i++) {
     const from = at + i * entryBytes;
-    plain.set(bytes.subarray(from, from + 3), paletteAt + 4 * i);
+    // What the file leaves out of its palette is grey, as in the reference.
+    const colour = i < bmp.palette.entries ? bytes.subarray(from, from + 3) : [i, i, i];
+    plain.set(colour, paletteAt + 4 * i);
   }
   plain.set(pixels, pixelsAt);
   return plain;

@@ -13,11 +13,19 @@ export interface PngStructure {
   interlace: number;
   /** Xcode's own variant, which is no PNG: the CgBI chunk stands first. */
   crushed: boolean;
-  /** Critical chunks (their names begin with a capital) that the standard does not know. */
+  /** A critical chunk (their names begin with a capital) that the standard does not know. */
   unknownCritical: string | undefined;
+  /** Palette, transparency and picture data stand as often and in the order that the standard says. */
+  regular: boolean;
 }
 
-const CRITICAL = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND']);
+const DECISIVE: Readonly<Record<string, string>> = {
+  IHDR: 'H',
+  PLTE: 'P',
+  tRNS: 'T',
+  IDAT: 'D',
+  IEND: 'E',
+};
 // A chunk takes 12 bytes at least: hostile files could hold millions.
 const MAX_CHUNKS = 65_536;
 
@@ -42,17 +50,35 @@ export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
     filter: b[header + 11] as number,
     interlace: b[header + 12] as number,
     crushed,
-    unknownCritical: unknownCritical(b, start),
+    ...readChunks(b, start),
   };
 }
 
-function unknownCritical(b: Buffer, start: number): string | undefined {
+function readChunks(b: Buffer, start: number): Pick<PngStructure, 'unknownCritical' | 'regular'> {
+  // One letter for each chunk that decides about pixels, in their order.
+  let order = '';
+  let regular = true;
+  let unknownCritical: string | undefined;
+  let entries = 0;
   for (let p = start, n = 0; p + 8 <= b.length && n < MAX_CHUNKS; n++) {
     const name = b.toString('latin1', p + 4, p + 8);
-    const isCritical = ((b[p + 4] as number) & 0x20) === 0;
-    if (isCritical && !CRITICAL.has(name)) return name;
-    if (name === 'IEND') return undefined;
-    p += 12 + b.readUInt32BE(p);
+    const length = b.readUInt32BE(p);
+    const letter = DECISIVE[name];
+    if (letter === undefined) {
+      const isCritical = ((b[p + 4] as number) & 0x20) === 0;
+      if (isCritical) unknownCritical ??= name;
+      // Something else between two pieces of picture data divides them.
+      else if (order.endsWith('D')) order += ' ';
+    } else if (!(letter === 'D' && order.endsWith('D'))) {
+      order += letter;
+    }
+    if (letter === 'P') {
+      entries = length / 3;
+      regular &&= Number.isInteger(entries) && entries >= 1 && entries <= 256;
+    } else if (letter === 'T') {
+      regular &&= length >= 1 && length <= Math.max(6, entries);
+    } else if (letter === 'E') break;
+    p += 12 + length;
   }
-  return undefined;
+  return { unknownCritical, regular: regular && /^HP?T?D ?E$/.test(order) };
 }

@@ -1,9 +1,11 @@
 // Reads how the first picture of a TIFF is stored: the tags of its first directory that decide which decoder is right.
+import type { Orientation } from '../exif-orientation.js';
 
 /** How the first picture of a TIFF is stored; what the file leaves out has the specification's default. */
 export interface TiffStructure {
   /** With 64-bit offsets. */
   big: boolean;
+  orientation: Orientation;
   width: number;
   height: number;
   /** Of each sample. */
@@ -56,6 +58,7 @@ const TAG = {
   photometric: 262,
   fillOrder: 266,
   stripOffsets: 273,
+  orientation: 274,
   samples: 277,
   stripByteCounts: 279,
   planar: 284,
@@ -167,6 +170,7 @@ function structureOf(entries: Map<number, Entry> & { doubled?: boolean }): Omit<
   return {
     width: one(TAG.width, 0),
     height: one(TAG.height, 0),
+    orientation: orientationOf(one(TAG.orientation, 1)),
     bits: each(TAG.bits, 1),
     compression: one(TAG.compression, 1),
     photometric: one(TAG.photometric, -1),
@@ -184,6 +188,10 @@ function structureOf(entries: Map<number, Entry> & { doubled?: boolean }): Omit<
       : { offsets: countOf(TAG.stripOffsets), counts: countOf(TAG.stripByteCounts) },
     doubled: entries.doubled === true,
   };
+}
+
+function orientationOf(value: number): Orientation {
+  return value >= 1 && value <= 8 ? (value as Orientation) : 1;
 }
 
 function paletteOf(values: readonly number[], bits: number): TiffStructure['palette'] {
