@@ -109,6 +109,6 @@ function planBmp(bytes: Uint8Array): DecodingPlan {
   if (bmp === undefined) throw decodeFailed('bmp', 'its headers are cut off');
   const proven = provenForBmp(bmp);
   const rewritten = plainBmp(bytes, bmp);
-  if (rewritten === undefined) throw decodeFailed('bmp', 'its pixels end too early');
+  if (rewritten === undefined) throw decodeFailed('bmp', 'its pixels are not all there');
   return plain(rewritten, proven);
 }

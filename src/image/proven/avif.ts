@@ -4,6 +4,7 @@ import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdi
 
 const ITEMS = ['av01', 'grid', 'Exif', 'mime'];
 // How YUV becomes RGB, by the numbers of ITU-T H.273; undefined where the boxes do not say.
+const IDENTITY = 0;
 const MATRICES = [undefined, 0, 1, 2, 4, 5, 6, 7, 8, 9, 12];
 
 /**
@@ -25,6 +26,9 @@ export function provenForAvif(avif: AvifStructure): Proven {
   }
   if (!MATRICES.includes(avif.matrix)) {
     throw unsupportedStructure(`an AVIF with the colour matrix ${avif.matrix ?? 0}`);
+  }
+  if (avif.matrix === IDENTITY && streams.some(({ chroma }) => chroma !== '4:4:4')) {
+    throw unsupportedStructure('an AVIF with RGB samples of which some are left out');
   }
   const [stream] = streams;
   const structure =

@@ -23,7 +23,7 @@ interface Form {
  * and the pixels right behind.
  * @param bytes - the file
  * @param bmp - its structure
- * @returns a file of its own; undefined where the pixels are cut off
+ * @returns a file of its own; undefined where the pixels are cut off or would lie in the headers
  */
 export function plainBmp(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | undefined {
   const form = formOf(bytes, bmp);
@@ -56,13 +56,13 @@ export function plainBmp(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | und
 }
 
 function formOf(bytes: Uint8Array, bmp: BmpStructure): Form | undefined {
-  const { width, height, bits, compression, masks, dataAt } = bmp;
+  const { width, height, bits, compression, masks, palette, dataAt } = bmp;
   if (RUN_LENGTHS.includes(compression)) {
     const pixels = expandRuns(bytes, bmp);
     return pixels && { bits: 8, masks: [], pixels };
   }
   const length = Math.ceil((width * bits) / 32) * 4 * height;
-  if (dataAt + length > bytes.length) return undefined;
+  if (dataAt < palette.at || dataAt + length > bytes.length) return undefined;
   if (bits === 16) {
     return {
       bits: 24,
