@@ -95,16 +95,6 @@ for (const [name, bytes] of Object.entries(NAMED_RGB)) {
   });
 }
 
-withSharp(
-  'premultiplied alpha is divided out, an unspecified sample is dropped: as the reference',
-  async () => {
-    for (const name of ['tiff-premultiplied-alpha.tif', 'tiff-rgb-plus-unspecified.tif']) {
-      const { channels } = await decodeFile(bytesOf(name));
-      assert.is(channels, 3);
-    }
-  },
-);
-
 withSharp.run();
 
 type Outcome = (Omit<Pixels, 'data'> & { base64: string }) | { code: string; message: string };
