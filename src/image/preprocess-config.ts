@@ -25,6 +25,13 @@ const FILE_KEYS: ReadonlyMap<string, keyof PreprocessConfig> = new Map([
   ['image_mean', 'imageMean'],
   ['image_std', 'imageStd'],
 ]);
+// In every version null is Python's None: a switch that is off. Sizes, filters, means and deviations of None are the class's
+// own, or an error.
+const SWITCHES = new Set<string>([
+  'doCenterCrop',
+  'doRescale',
+  'doNormalize',
+] satisfies (keyof PreprocessConfig)[]);
 const OWN_KEYS = new Set<string>(FILE_KEYS.values());
 // Read by checkSteps.
 const STEP_KEYS = new Set(['do_resize', 'do_pad', 'pad_size', 'data_format', 'default_to_square']);
@@ -35,8 +42,7 @@ const NOT_A_STEP =
 
 /**
  * Interprets a parsed `preprocessor_config.json`, or the `processor_config.json` of transformers 5, which holds the same
- * keys under `image_processor`. Every key means what it means to the class of transformers that the file names; null
- * stands for the class's default, as in its fast classes and in version 5.
+ * keys under `image_processor`. Every key means what it means to the class of transformers that the file names.
  * @param json - the parsed file
  * @param file - its name, for messages
  * @returns the configuration
@@ -62,7 +68,8 @@ export function parsePreprocessConfig(json: unknown, file: string): Preprocessin
     // A step that is off changes nothing, whatever it is.
     const isOff = value === null || value === undefined || (value === false && /^(do|use)_/.test(key));
     if (own !== undefined) {
-      if (value !== null && value !== undefined) config[own] = value;
+      if (value === null && SWITCHES.has(own)) config[own] = false;
+      else if (value !== null && value !== undefined) config[own] = value;
     } else if (!isOff && !HARMLESS_KEYS.has(key) && !STEP_KEYS.has(key)) {
       throw reader.invalid(`"${key}"`, 'only keys that are understood', value, NOT_A_STEP);
     }
@@ -122,7 +129,7 @@ function isSquare(given: Json, known: ImageProcessorClass | undefined, reader: C
 // The steps that this library always takes, or never.
 function checkSteps(given: Json, { cropSize }: Preprocessing, reader: ConfigReader): void {
   const { do_resize: resize, do_pad: pad, pad_size: padSize, data_format: format } = given;
-  if (!reader.flag(resize ?? undefined, 'doResize', true)) {
+  if (!reader.flag(resize === null ? false : resize, 'doResize', true)) {
     throw reader.invalid(
       '"do_resize"',
       'true',

@@ -148,10 +148,9 @@ export class ConfigReader {
   }
 }
 
-// The file's keys, where the file is what the message is about.
+// The file's keys, where the file is what the message is about. Names of classes begin with a capital.
 function snakeCased(sentence: string): string {
-  return sentence.replace(
-    /([a-z])([A-Z])/g,
-    (_, before: string, after: string) => `${before}_${after.toLowerCase()}`,
+  return sentence.replace(/\b[a-z]+(?:[A-Z][a-z]+)+\b/g, (key) =>
+    key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
   );
 }
