@@ -119,8 +119,11 @@ export class TowerSession {
     const pixels = tensor.data as Float32Array;
     if (this.#half?.tensor.dims.join() !== tensor.dims.join()) {
       const bits = new Uint16Array(pixels.length);
-      // Where there is a Float16Array, the tensor has one over the same memory.
-      this.#half = { bits, tensor: new Tensor('float16', bits, tensor.dims) };
+      const half = new Tensor('uint16', bits, tensor.dims);
+      // Where there is a Float16Array, a tensor of float16 would have one, and the native side of onnxruntime-node 1.30 sees no
+      // bytes in that.
+      Object.defineProperty(half, 'type', { value: 'float16' });
+      this.#half = { bits, tensor: half };
     }
     const { bits, tensor: halved } = this.#half;
     toFloat16(pixels, bits);
