@@ -13,43 +13,53 @@ const CMYK_COMPONENTS = 4;
 const FIRST_TRANSPOSED = 5;
 
 /**
- * Decodes the first frame of a GIF, transparency ignored.
+ * Decodes the first frame of a GIF.
  * @param bytes - the file
  * @param limitInputPixels - most pixels
+ * @param keepAlpha - false gives every pixel the colour that its palette has, transparent ones too
  * @returns the pixels
  * @throws `DECODE_FAILED`, `TOO_MANY_PIXELS`, `UNSUPPORTED_FORMAT` without sharp
  */
-export async function decodeGif(bytes: Uint8Array, limitInputPixels: number): Promise<Pixels> {
-  const frame = firstGifFrame(bytes);
+export async function decodeGif(
+  bytes: Uint8Array,
+  limitInputPixels: number,
+  keepAlpha: boolean,
+): Promise<Pixels> {
+  const frame = firstGifFrame(bytes, keepAlpha);
   if (frame === undefined) throw decodeFailed('gif', 'its first frame is truncated');
   const { width, height } = frame;
   if (width * height > limitInputPixels)
     throw tooManyPixels(width, height, limitInputPixels, 'in its first frame');
   if (frame.outside) throw decodeFailed('gif', 'its first frame reaches out of its screen');
-  return decodeUpright('gif', frame.bytes, limitInputPixels);
+  return decodeUpright('gif', frame.bytes, limitInputPixels, keepAlpha);
 }
 
 /**
  * Decodes a TIFF variant that the default decoder does not know, upright.
  * @param bytes - the file
  * @param limitInputPixels - most pixels
+ * @param keepAlpha - whether alpha is wanted
  * @returns the pixels
  * @throws `DECODE_FAILED`, `UNSUPPORTED_FORMAT` without sharp
  */
-export async function decodeTiff(bytes: Uint8Array, limitInputPixels: number): Promise<Pixels> {
-  return decodeUpright('tiff', bytes, limitInputPixels);
+export async function decodeTiff(
+  bytes: Uint8Array,
+  limitInputPixels: number,
+  keepAlpha: boolean,
+): Promise<Pixels> {
+  return decodeUpright('tiff', bytes, limitInputPixels, keepAlpha);
 }
 
 async function decodeUpright(
   format: ImageFormat,
   bytes: Uint8Array,
   limitInputPixels: number,
+  keepAlpha: boolean,
 ): Promise<Pixels> {
   const sharp = await loadSharp(`This ${format.toUpperCase()} image`);
   try {
-    const { data, info } = await sharp(bytes, { ...SHARP_OPTIONS, limitInputPixels })
-      .autoOrient()
-      .removeAlpha()
+    const image = sharp(bytes, { ...SHARP_OPTIONS, limitInputPixels }).autoOrient();
+    const { data, info } = await (keepAlpha ? image : image.removeAlpha())
       .toColourspace('srgb')
       .raw()
       .toBuffer({ resolveWithObject: true });

@@ -14,6 +14,8 @@ export interface DecodeOptions {
   autoOrient: boolean;
   limitInputPixels: number;
   decode: DecodeMode;
+  /** 0xRRGGBB, what the pixels are composed over as they are resized. Without it nobody reads alpha. */
+  background?: number | undefined;
 }
 
 // The decoder's colour types count L, LA, RGB, RGBA for 8 bits, the same for 16 bits, then floats.
@@ -43,9 +45,10 @@ export async function decodePixels(
   options: DecodeOptions,
 ): Promise<Pixels> {
   const { format } = header;
+  const keepAlpha = options.background !== undefined;
   // The reference turns TIFF upright while it decodes, whatever is asked of it.
   const orientation = options.autoOrient || format === 'tiff' ? header.orientation : 1;
-  if (format === 'gif') return decodeGif(bytes, options.limitInputPixels);
+  if (format === 'gif') return decodeGif(bytes, options.limitInputPixels, keepAlpha);
   if (format === 'jpeg') {
     if (!jpegEndsProperly(bytes)) {
       throw decodeFailed(
@@ -72,7 +75,7 @@ export async function decodePixels(
       );
     }
     if (format === 'tiff' && UNKNOWN_VARIANT.test(message)) {
-      return decodeTiff(bytes, options.limitInputPixels);
+      return decodeTiff(bytes, options.limitInputPixels, keepAlpha);
     }
     throw decodeFailed(format, message, cause);
   }
