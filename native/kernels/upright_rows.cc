@@ -104,12 +104,14 @@ void ReadUprightRows(const StoredImage& image, size_t first, size_t count, uint8
     case 1:
       return wide ? ReadRows<1, 2, 3>(image, first, count, into) : ReadRows<1, 1, 3>(image, first, count, into);
     case 2:
-      if (alpha) return wide ? ReadRows<2, 2, 4>(image, first, count, into) : ReadRows<2, 1, 4>(image, first, count, into);
+      if (alpha && wide) return ReadRows<2, 2, 4>(image, first, count, into);
+      if (alpha) return ReadRows<2, 1, 4>(image, first, count, into);
       return wide ? ReadRows<2, 2, 3>(image, first, count, into) : ReadRows<2, 1, 3>(image, first, count, into);
     case 3:
       return wide ? ReadRows<3, 2, 3>(image, first, count, into) : ReadRows<3, 1, 3>(image, first, count, into);
     default:
-      if (alpha) return wide ? ReadRows<4, 2, 4>(image, first, count, into) : ReadRows<4, 1, 4>(image, first, count, into);
+      if (alpha && wide) return ReadRows<4, 2, 4>(image, first, count, into);
+      if (alpha) return ReadRows<4, 1, 4>(image, first, count, into);
       return wide ? ReadRows<4, 2, 3>(image, first, count, into) : ReadRows<4, 1, 3>(image, first, count, into);
   }
 }
