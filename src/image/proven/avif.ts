@@ -8,7 +8,7 @@ const IDENTITY = 0;
 const MATRICES = [undefined, 0, 1, 2, 4, 5, 6, 7, 8, 9, 12];
 
 /**
- * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, so it is asked for one kind only.
+ * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, so it is asked for two kinds only.
  * @param avif - its structure
  * @returns the decoders that are right for it
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
@@ -35,5 +35,7 @@ export function provenForAvif(avif: AvifStructure): Proven {
     stream === undefined ? 'an AVIF' : `a ${stream.chroma} AVIF of ${stream.bits} bits a sample`;
   // @napi-rs/image takes the samples of such a picture for full range.
   const isLimitedGrey = stream?.chroma === '4:0:0' && stream.bits === 8 && !alpha && fullRange !== true;
-  return { decoders: [isLimitedGrey ? 'sharp' : '@napi-rs/image'], structure };
+  // For these the reference repeats chroma, too.
+  const isDeep420 = stream?.chroma === '4:2:0' && stream.bits === 12 && alpha;
+  return { decoders: [isLimitedGrey || isDeep420 ? 'sharp' : '@napi-rs/image'], structure };
 }
