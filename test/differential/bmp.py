@@ -5,8 +5,12 @@ import struct
 import numpy as np
 from PIL import Image
 
-from common import SIZE, SIZES, covering, opacity, picture
+from common import EQUAL, SIZE, SIZES, covering, opacity, picture
 
+# Masks that every program writes.
+PLAIN = ("565", "555", "8888-bgrx", "8888-bgra", "8888-rgba")
+# Five bits spread over 0..255 are rounded down by some and to the nearest by others.
+SPREAD = (1, 1)
 MASKS = {
     "565": (16, 0xF800, 0x7E0, 0x1F, 0), "555": (16, 0x7C00, 0x3E0, 0x1F, 0), "444": (16, 0xF00, 0xF0, 0xF, 0), "4444": (16, 0xF00, 0xF0, 0xF, 0xF000),
     "1555": (16, 0x7C00, 0x3E0, 0x1F, 0x8000), "bgr565": (16, 0x1F, 0x7E0, 0xF800, 0), "332": (16, 0xE0, 0x1C, 0x3, 0),
@@ -124,8 +128,7 @@ def masked(name, header, compression, top_down=False):
         rows = packed(rgb, 24)
     else:
         rows = packed(values, bits)
-    in_tail = header in (40, 64) if header != 40 else True
-    tail = struct.pack("<IIII" if compression == 6 else "<III", *masks[: 4 if compression == 6 else 3]) if in_tail else b""
+    tail = struct.pack("<IIII" if compression == 6 else "<III", *masks[: 4 if compression == 6 else 3]) if header == 40 else b""
     right = rgb.astype(int)
     for i in range(3):
         width = bin(masks[i]).count("1")
@@ -165,16 +168,16 @@ def rle(values, four, style):
 def generate(corpus, seed):
     for case in covering(AXES, fits, seed):
         data, right = build(case)
-        common = case["bits"] != 2 and case["header"] not in (16,)
-        corpus.add("bmp", "bmp", data, case, source=right, must=common and case["offset"] in ("right", "gap"))
+        common = case["bits"] != 2 and case["header"] not in (16, 64) and case["colours-used"] != "more"
+        corpus.add("bmp", "bmp", data, case, source=right, trust="pillow", tolerance=SPREAD if case["bits"] == 16 else EQUAL, must=common and case["offset"] in ("right", "gap"))
     for name in MASKS:
-        for header in (40, 52, 56, 64, 108, 124):
+        for header in (40, 52, 56, 108, 124):
             for top_down in (False, True):
                 data, right = masked(name, header, 3, top_down)
                 axes = {"compression": "bitfields", "masks": name, "header": header, "rows": "top-down" if top_down else "bottom-up"}
-                corpus.add("bmp", "bmp", data, axes, source=right, must=False)
+                corpus.add("bmp", "bmp", data, axes, source=right, must=name in PLAIN, tolerance=SPREAD)
         data, right = masked(name, 40, 6)
-        corpus.add("bmp", "bmp", data, {"compression": "alphabitfields", "masks": name, "header": 40}, source=right, must=False)
+        corpus.add("bmp", "bmp", data, {"compression": "alphabitfields", "masks": name, "header": 40}, source=right, must=False, tolerance=SPREAD)
     for four in (False, True):
         bits = 4 if four else 8
         table = palette_of(bits)
@@ -185,7 +188,7 @@ def generate(corpus, seed):
                 for header in (40, 64, 108, 124) if size == SIZE else (40,):
                     data = write(size, bits, rle(values, four, style), header=header, compression=2 if four else 1, palette=table)
                     axes = {"compression": "rle4" if four else "rle8", "style": style, "header": header, "size": "%dx%d" % size}
-                    corpus.add("bmp", "bmp", data, axes, source=table[values], must=False, trust="source")
+                    corpus.add("bmp", "bmp", data, axes, source=table[values], must=header != 64 and style in ("runs", "absolute"), trust="source")
     body = write(SIZE, 24, b"\xff\xd8\xff" + bytes(500), compression=4)
     corpus.add("bmp", "bmp", body, {"compression": "jpeg"}, refuse=True)
     corpus.add("bmp", "bmp", write(SIZE, 24, b"\x89PNG" + bytes(500), compression=5), {"compression": "png"}, refuse=True)

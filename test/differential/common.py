@@ -16,6 +16,8 @@ from PIL import Image
 SIZE = (83, 61)
 SIZES = [(200, 150), (37, 53), (1, 1), (8, 8), (17, 16), (257, 129)]
 
+EQUAL = (0, 0)
+
 warnings.simplefilter("ignore")
 
 
@@ -114,6 +116,19 @@ def pillow_rgb(data):
         return np.asarray(image.convert("RGB"))
 
 
+def bounds(tolerance):
+    """A tolerance as the manifest has it."""
+    return {"mean": tolerance[0], "max": tolerance[1]}
+
+
+def close(one, other, tolerance):
+    """Whether two pictures agree within (mean, greatest difference)."""
+    if one.shape != other.shape:
+        return False
+    difference = np.abs(one.astype(int) - other)
+    return bool(difference.mean() <= tolerance[0] and difference.max() <= tolerance[1])
+
+
 class Corpus:
     """The folder of generated files and their manifest."""
 
@@ -121,17 +136,19 @@ class Corpus:
         self.folder, self.entries, self.skipped = folder, [], []
         os.makedirs(folder, exist_ok=True)
 
-    def add(self, kind, extension, data, axes, source=None, trust=None, must=True, tolerance=0, refuse=False):
+    def add(self, kind, extension, data, axes, source=None, trust=None, must=True, tolerance=EQUAL, loose=None, refuse=False):
         """Adds a file.
 
         `source` is the right picture where the generator knows it exactly. `trust` says whose word counts when it and
         the running Pillow differ: 'source' or 'pillow'. A file that Pillow cannot read may be refused, and so may one
-        with `must=False`; one with `refuse` has to be.
+        with `must=False`; one with `refuse` has to be. `tolerance` is (mean, greatest difference); `loose` is the same
+        for a decoder that rounds otherwise, where sharp is not installed.
         """
         axes = {axis: str(value) for axis, value in axes.items()}
         number = sum(entry["format"] == kind for entry in self.entries)
         name = f"{kind}-{number:04d}.{extension}"
-        entry = {"file": name, "format": kind, "axes": axes, "reference": "refuse" if refuse else "none", "tolerance": tolerance, "must": must}
+        entry = {"file": name, "format": kind, "axes": axes, "reference": "refuse" if refuse else "none", "must": must}
+        entry["tolerance"], entry["toleranceWithoutSharp"] = bounds(tolerance), bounds(loose or tolerance)
         with open(os.path.join(self.folder, name), "wb") as file:
             file.write(data)
         if not refuse:
@@ -140,7 +157,7 @@ class Corpus:
             except Exception as error:  # whatever Pillow says, the file is still a case
                 read, entry["pillow"] = None, f"{type(error).__name__}: {error}"[:200]
             if read is not None and source is not None:
-                same = read.shape == source.shape and int(np.abs(read.astype(int) - source).max()) <= tolerance
+                same = close(read, source, tolerance)
                 entry["pillow"] = "same" if same else "differs"
                 if not same and trust is None:
                     entry["undecided"] = True
