@@ -1,13 +1,12 @@
 """AVIF files over every structural axis that libavif's encoder writes: chroma, depth, alpha, range, matrices, turns, grids."""
 
-import subprocess
-import tempfile
 import os
+import tempfile
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
-from common import SIZE, as_rgb, SIZES, opacity, picture, pillow_rgb, run, saved, through
+from common import SIZES, as_rgb, opacity, picture, pillow_rgb, run, through
 
 # Rounding of YCbCr to RGB and of 10 and 12 bits to 8 differs between libraries and their versions. Where chroma is
 # upsampled, sharp edges differ more, but the mean stays: taking the nearest chroma instead gives a mean above 2.
@@ -97,9 +96,6 @@ def generate(corpus, seed):
             add({"grid": cells, "chroma": chroma}, "--grid", cells, "--yuv", chroma, image=grid, must=False)
     for alpha in (rgb, rgba):
         add({"sequence": "3 frames", "alpha": "yes" if alpha is rgba else "no"}, image=alpha, more=(Image.fromarray(255 - picture()),) * 2, must=False)
-    icc = saved(rgb, format="PNG")
-    from PIL import ImageCms
-
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     with tempfile.TemporaryDirectory() as folder:
         for name, content, option in (("icc", profile, "--icc"), ("xmp", b"<x/>", "--xmp"), ("exif", Image.Exif().tobytes()[6:] or b"MM\0*\0\0\0\x08\0\0\0\0\0\0", "--exif")):

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from common import EQUAL, SIZE, SIZES, covering, opacity, picture
+from common import EQUAL, SIZE, SIZES, covering, opacity, picture, saved
 
 # Masks that every program writes.
 PLAIN = ("565", "555", "8888-bgrx", "8888-bgra", "8888-rgba")
@@ -201,6 +201,4 @@ def generate(corpus, seed):
     for table in (two, two[::-1]):
         corpus.add("bmp", "bmp", write(SIZE, 1, flow(packed(values >> 7, 1), False), palette=table), {"palette": "black-white" if table is two else "white-black"}, source=table[values >> 7])
     for mode in ("1", "L", "P", "RGB", "RGBA"):
-        from common import saved
-
         corpus.add("bmp", "bmp", saved(Image.fromarray(picture()).convert(mode), format="BMP"), {"writer": "Pillow", "mode": mode})

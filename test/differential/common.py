@@ -76,6 +76,17 @@ def covering(axes, valid=lambda case: True, seed=1, pairs=True):
         yield best
 
 
+def drawn(axes, valid, count, seed):
+    """`count` cases drawn at random: to fill the part of the space that matters, where pairs leave it thin."""
+    rng = random.Random(seed)
+    cases = []
+    while len(cases) < count:
+        case = {axis: rng.choice(values) for axis, values in axes.items()}
+        if valid(case):
+            cases.append(case)
+    return cases
+
+
 def run(*command, data=None):
     """Runs an encoder; its standard output."""
     done = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -93,14 +104,6 @@ def through(data, suffix_in, suffix_out, *command):
         run(*[part.format(**names) if part in ("{in}", "{out}") else part for part in command])
         with open(names["out"], "rb") as file:
             return file.read()
-
-
-def ppm(rgb):
-    """The picture as PPM (RGB) or PGM (grey)."""
-    magic = b"P6" if rgb.ndim == 3 else b"P5"
-    deep = rgb.dtype != np.uint8
-    data = rgb.astype(">u2").tobytes() if deep else rgb.tobytes()
-    return b"%s %d %d %d\n" % (magic, rgb.shape[1], rgb.shape[0], 65535 if deep else 255) + data
 
 
 def saved(image, **options):

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from common import saved
+
 ZIGZAG = np.array([0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
                    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61,
                    54, 47, 55, 62, 63])
@@ -14,8 +16,6 @@ DCT = np.array([[np.sqrt((1 if k == 0 else 2) / 8) * np.cos((2 * n + 1) * k * np
 
 def standard_tables():
     """Annex K's four tables as (class << 4 | id, counts, symbols), taken from what Pillow writes unoptimised."""
-    from common import saved
-
     data = saved(Image.new("RGB", (8, 8)), format="JPEG")
     tables = []
     for marker, payload, _ in parse(data):

@@ -1,10 +1,10 @@
 """TIFF files by libtiff's tools, ImageMagick and Pillow: the compressions that our writer lacks, and what those write by default."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
-from common import EQUAL, SIZE, as_rgb, grey_of, opacity, picture, ppm, run, saved, through
-from tiff_writer import lzw, write
+from common import EQUAL, as_rgb, grey_of, opacity, picture, run, saved, through
+from tiff_writer import write
 
 
 # Division by alpha, conversion of inks and JPEG's inverse transform round differently.
@@ -80,8 +80,6 @@ def pillow_image(rgb, mode):
     if mode == "I;16":
         return Image.fromarray(grey_of(rgb).astype(np.uint16) * 256 + 77)
     if mode == "LAB":
-        from PIL import ImageCms
-
         transform = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
         return ImageCms.applyTransform(image, transform)
     return image.convert(mode)

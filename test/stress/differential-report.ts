@@ -5,7 +5,8 @@ import type { Entry, Result, Tolerance } from './differential-types.js';
 export type Verdict =
   'right' | 'refused' | 'called damaged' | 'sharp alone' | 'WRONG' | 'CRASH' | 'REFUSED, MUST BE RIGHT';
 
-const VERDICTS: Verdict[] = [
+/** All of them, in the order of the table. */
+export const VERDICTS: Verdict[] = [
   'right',
   'refused',
   'called damaged',
@@ -47,24 +48,28 @@ export function within({ outcome, mean, max }: Result, tolerance: Tolerance): bo
 /**
  * Numbers of files by format, and by every value of every axis.
  * @param entries - the files
- * @param verdicts - of each, by file
  * @param title - of the table
+ * @param columns - heads of the columns
+ * @param belongs - whether a file is counted in a column, by the column's number
  * @returns Markdown
  */
-export function table(entries: Entry[], verdicts: Map<string, Verdict>, title: string): string {
-  const rows = new Map<string, Entry[]>();
+export function table<T extends Entry>(
+  entries: T[],
+  title: string,
+  columns: string[],
+  belongs: (entry: T, column: number) => boolean,
+): string {
+  const rows = new Map<string, T[]>();
   for (const entry of entries) {
     const keys = Object.entries(entry.axes).map(([axis, value]) => `${entry.format} | ${axis} | ${value}`);
     for (const key of [`**${entry.format}** | all |`, ...keys])
       rows.set(key, [...(rows.get(key) ?? []), entry]);
   }
   const lines = [...rows].map(([key, files]) => {
-    const counts = VERDICTS.map(
-      (verdict) => files.filter(({ file }) => verdicts.get(file) === verdict).length,
-    );
+    const counts = columns.map((_, column) => files.filter((entry) => belongs(entry, column)).length);
     return `| ${key} | ${files.length} | ${counts.map((n) => (n === 0 ? '' : String(n))).join(' | ')} |`;
   });
-  const head = ['format', 'axis', 'value', 'files', ...VERDICTS];
+  const head = ['format', 'axis', 'value', 'files', ...columns];
   return [`### ${title}`, '', `| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`, ...lines].join(
     '\n',
   );

@@ -9,7 +9,16 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installedWithoutSharp } from '../helpers/without-sharp.js';
-import { FAILURES, describe, judge, table, words, type Verdict } from './differential-report.js';
+import {
+  FAILURES,
+  VERDICTS,
+  describe,
+  judge,
+  table,
+  within,
+  words,
+  type Verdict,
+} from './differential-report.js';
 import { decodeAll, generateCorpus, missingTools, readManifest } from './differential-run.js';
 import type { Entry, Result, Task } from './differential-types.js';
 
@@ -24,6 +33,9 @@ export interface DifferentialReport {
   failures: string[];
   markdown: string;
 }
+
+/** A file, and what each decoder alone makes of it. */
+type Row = Entry & { napi: Result; sharp: Result };
 
 /** What to run. */
 export interface DifferentialOptions {
@@ -58,7 +70,9 @@ export async function differential(options: DifferentialOptions): Promise<Differ
           if (FAILURES.has(verdict))
             failures.push(`${title}: ${verdict}: ${describe(entry)}: ${words(result)}`);
         }
-        tables.push(table(entries, verdicts, title));
+        tables.push(
+          table(entries, title, VERDICTS, ({ file }, column) => verdicts.get(file) === VERDICTS[column]),
+        );
       }
     } finally {
       rmSync(without, { recursive: true });
@@ -72,10 +86,8 @@ export async function differential(options: DifferentialOptions): Promise<Differ
  * @param options - what to run
  * @returns one line a file, and the same as data
  */
-export async function matrix(
-  options: DifferentialOptions,
-): Promise<DifferentialReport & { rows: (Entry & { napi: Result; sharp: Result })[] }> {
-  let rows: (Entry & { napi: Result; sharp: Result })[] = [];
+export async function matrix(options: DifferentialOptions): Promise<DifferentialReport & { rows: Row[] }> {
+  let rows: Row[] = [];
   const report = await withCorpus(options, async (folder, entries) => {
     const task = { root: ROOT, folder, entries, save: false };
     const napi = await decodeAll({ ...task, way: 'napi' });
@@ -88,7 +100,16 @@ export async function matrix(
     const lines = rows.map(
       (row) => `${describe(row)} | napi: ${words(row.napi)} | sharp: ${words(row.sharp)}`,
     );
-    return { files: entries.length, failures: [], markdown: lines.join('\n') };
+    const right = [
+      (row: Row) => within(row.napi, row.toleranceWithoutSharp),
+      (row: Row) => within(row.sharp, row.tolerance),
+      (row: Row) => row.napi.outcome === 'crash',
+      (row: Row) => row.sharp.outcome === 'crash',
+    ];
+    const columns = ['napi right', 'sharp right', 'napi crashed', 'sharp crashed'];
+    const counted = rows.filter(({ rgb }) => rgb !== undefined);
+    const summary = table(counted, 'Each decoder alone', columns, (row, column) => right[column]!(row));
+    return { files: entries.length, failures: [], markdown: [...lines, '', summary].join('\n') };
   });
   return { ...report, rows };
 }
