@@ -169,7 +169,7 @@ def generate(corpus, seed):
     for case in covering(AXES, fits, seed):
         data, right = build(case)
         common = case["bits"] != 2 and case["header"] not in (16, 64) and case["colours-used"] != "more"
-        corpus.add("bmp", "bmp", data, case, source=right, trust="pillow", tolerance=SPREAD if case["bits"] == 16 else EQUAL, must=common and case["offset"] in ("right", "gap"))
+        corpus.add("bmp", "bmp", data, case, source=right, trust="pillow", tolerance=SPREAD if case["bits"] == 16 else EQUAL, must=common)
     for name in MASKS:
         for header in (40, 52, 56, 108, 124):
             for top_down in (False, True):

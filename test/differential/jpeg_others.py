@@ -42,13 +42,13 @@ def other_components(corpus):
                     axes = {"components": 4, "colour": kind, "inverted": inverted, "markers": markers, "sampling": sampling}
                     make = lambda: join([*MARKERS[markers], *encode(parts, factors_of(sampling))])
                     # Transform 1 is meant for three components.
-                    add(corpus, make, axes, must=markers != "adobe1", tolerance=INKS, loose=INKS)
+                    add(corpus, make, axes, loose=INKS)
     for scans in ([[0], [1], [2], [3]], [[3], [0, 1, 2]]):
         make = lambda: join([ADOBE[2], *encode([y, cb, cr, inks[3]], [(1, 1)] * 4, scans=scans)])
-        add(corpus, make, {"components": 4, "colour": "ycck", "markers": "adobe2", "scans": str(scans)}, tolerance=INKS, loose=INKS)
+        add(corpus, make, {"components": 4, "colour": "ycck", "markers": "adobe2", "scans": str(scans)}, loose=INKS)
     for process in ("arithmetic", "arithmetic-progressive"):
         make = lambda: join([ADOBE[2], *transcode(encode([y, cb, cr, inks[3]], [(1, 1)] * 4), process)])
-        add(corpus, make, {"components": 4, "colour": "ycck", "markers": "adobe2", "process": process}, must=False, tolerance=INKS, loose=INKS)
+        add(corpus, make, {"components": 4, "colour": "ycck", "markers": "adobe2", "process": process}, loose=INKS)
 
 
 def unusual(corpus):

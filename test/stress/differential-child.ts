@@ -120,9 +120,11 @@ const DECODERS: Record<Way, (root: string) => Decode | Promise<Decode>> = {
 process.on('message', (task: Task) => {
   void (async () => {
     const decode = await DECODERS[task.way](task.root);
+    // What has not been written when the channel is closed is lost, so every message is waited for.
+    const send = (message: object) => new Promise<void>((resolve) => process.send!(message, () => resolve()));
     for (const entry of task.entries) {
-      process.send!({ start: entry.file });
-      process.send!({ file: entry.file, result: await tryOne(decode, task.folder, entry, task.save) });
+      await send({ start: entry.file });
+      await send({ file: entry.file, result: await tryOne(decode, task.folder, entry, task.save) });
     }
     process.disconnect();
   })();
