@@ -29,6 +29,7 @@ options('defaults', () => {
     limitInputBytes: 128 * 1024 * 1024,
     autoOrient: true,
     decode: 'exact',
+    isolation: 'none',
     signal: undefined,
   });
   assert.equal(resolveOptions({}, 2), resolved);
