@@ -112,6 +112,7 @@ options('every wrong value is INVALID_OPTION and named', async () => {
     onOptimize: ['x', 1, null, {}],
     autoOrient: ['true', 1, 0, null],
     decode: ['', 'Fast', 'exact ', 1, true, null, {}, ['fast']],
+    isolation: ['', 'None', 'thread', 1, true, null, {}, ['process']],
     executionProviders: ['cpu', [], [1], [null], {}, null, new Set(['cpu'])],
     sessionOptions: ['x', 1, null, [], { callback: () => 1 }],
     signal: ['x', 1, null, {}, new AbortController()],

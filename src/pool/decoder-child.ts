@@ -10,8 +10,19 @@ import { packageRoot } from '../package-root.js';
 import { FrameReader, frameHead, type Frame } from './frames.js';
 import { FRAMES, type DecoderReply, type DecoderStart } from './protocol.js';
 
-/** The end of a decoder process under its job. */
-export class DecoderEnded extends Error {}
+/** The end of a decoder process while it starts or has a job. */
+export class DecoderEnded extends Error {
+  /**
+   * @param how - what is known of the end
+   * @param delivered - whether all of the job had been sent: the process may have begun it
+   */
+  constructor(
+    how: string,
+    readonly delivered: boolean,
+  ) {
+    super(how);
+  }
+}
 
 /** What came back for an image. */
 export interface Decoded extends Pick<Extract<DecoderReply, { ok: true }>, 'decode' | 'preprocess'> {
@@ -25,6 +36,7 @@ const LAST_WORDS_CHARACTERS = 2000;
 const STDIO: StdioOptions = ['pipe', 'ignore', 'pipe', 'pipe'];
 
 interface Asking {
+  delivered: boolean;
   resolve: (frame: Frame) => void;
   reject: (error: Error) => void;
 }
@@ -36,7 +48,7 @@ export class DecoderChild {
   readonly #closed: Promise<void>;
   #lastWords = '';
   #asking: Asking | undefined;
-  #ended: DecoderEnded | undefined;
+  #alive = true;
 
   private constructor(child: ChildProcess, mostBytes: number) {
     this.#child = child;
@@ -59,8 +71,10 @@ export class DecoderChild {
     this.#closed = new Promise((resolve) => {
       // Unlike "exit" it comes after all that was sent has been read.
       child.once('close', (code, signal) => {
-        this.#ended = new DecoderEnded(`ended with ${signal ?? `code ${code}`}${this.#quotedWords()}`);
-        this.#settle()?.reject(this.#ended);
+        this.#alive = false;
+        const asking = this.#settle();
+        const how = `ended with ${signal ?? `code ${code}`}${this.#quotedWords()}`;
+        asking?.reject(new DecoderEnded(how, asking.delivered));
         resolve();
       });
     });
@@ -70,7 +84,8 @@ export class DecoderChild {
    * Starts one and waits until it is ready.
    * @param config - what it has to know
    * @returns the process
-   * @throws `WORKER_FAILED` with the reason; what the process itself says, such as `NATIVE_UNAVAILABLE`
+   * @throws {@link DecoderEnded}; `WORKER_FAILED` with the reason; what the process itself says, such as
+   * `NATIVE_UNAVAILABLE`
    */
   static async start(config: DecoderStart): Promise<DecoderChild> {
     let child: ChildProcess;
@@ -86,23 +101,23 @@ export class DecoderChild {
     }
     const { height, width } = config.preprocess.cropSize;
     const started = new DecoderChild(child, 3 * height * width);
-    const timer = setTimeout(() => child.kill('SIGKILL'), START_PATIENCE_MS);
+    const patience = AbortSignal.timeout(START_PATIENCE_MS);
+    const kill = () => child.kill('SIGKILL');
+    patience.addEventListener('abort', kill);
     try {
       await started.#ask(config, new Uint8Array());
       return started;
     } catch (error) {
       await started.end();
-      throw error instanceof DecoderEnded
-        ? notStarted(`${error.message}, before it was ready`, error)
-        : error;
+      throw patience.aborted ? notStarted(`said nothing for ${START_PATIENCE_MS / 1000} s`, error) : error;
     } finally {
-      clearTimeout(timer);
+      patience.removeEventListener('abort', kill);
     }
   }
 
   /** Whether it runs, as far as is known. */
   get alive(): boolean {
-    return this.#ended === undefined;
+    return this.#alive;
   }
 
   /**
@@ -123,13 +138,15 @@ export class DecoderChild {
   }
 
   async #ask(message: object, bytes: Uint8Array): Promise<Decoded> {
-    if (this.#ended !== undefined) throw this.#ended;
-    const answer = new Promise<Frame>((resolve, reject) => (this.#asking = { resolve, reject }));
-    // Both are handed to the system as they are, in one call.
-    this.#socket.cork();
-    this.#socket.write(frameHead(message, bytes.length));
-    if (bytes.length > 0) this.#socket.write(bytes);
-    this.#socket.uncork();
+    const answer = new Promise<Frame>((resolve, reject) => {
+      const asking: Asking = { delivered: false, resolve, reject };
+      this.#asking = asking;
+      // Both are handed to the system as they are, in one call.
+      this.#socket.cork();
+      this.#socket.write(frameHead(message, bytes.length));
+      this.#socket.write(bytes, (error) => (asking.delivered = !error));
+      this.#socket.uncork();
+    });
     const frame = await answer;
     const reply = frame.message as DecoderReply;
     if (!reply.ok) throw new VisionError(reply.code, reply.message);
@@ -149,7 +166,13 @@ export class DecoderChild {
   }
 }
 
-function notStarted(how: string, cause: unknown): VisionError {
+/**
+ * The error for a decoder process that cannot be had.
+ * @param how - what went wrong
+ * @param cause - the error underneath
+ * @returns a `WORKER_FAILED`
+ */
+export function notStarted(how: string, cause: unknown): VisionError {
   return new VisionError(
     'WORKER_FAILED',
     `The decoder process of option "isolation" ${how}. Check that this machine lets the program start processes.`,

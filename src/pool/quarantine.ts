@@ -8,8 +8,9 @@ const STRIKES = 2;
 
 // Least recent first. On the global object, since the ESM and the CommonJS copy of this file share the process.
 const KEY = Symbol.for('semantic-vision.quarantine');
-const shared: { [KEY]?: Map<string, number> } = globalThis;
-const strikes = (shared[KEY] ??= new Map<string, number>());
+const shared = globalThis as { [KEY]?: Map<string, number> | undefined };
+const strikes = shared[KEY] ?? new Map<string, number>();
+shared[KEY] = strikes;
 
 /**
  * Notes that a worker thread ended under an image. The second time is the last one.
