@@ -130,7 +130,7 @@ crashes('a file that aborts the decoder: two processes, one error, then refused 
       refused(vision.embedImage(doomed), 'DECODER_CRASHED', /^This PNG image .* SIGABRT .*panic/s),
       'the doomed image',
     );
-    assert.ok(error.cause instanceof Error);
+    assert.match((error.cause as Error).message, /SIGABRT[^]*panicked at [^]*assertion failed/);
     for (const { vector } of await Promise.all(meanwhile)) assert.is(vector.length, 96);
     const dead = () => started().filter((pid) => !isRunning(pid));
     assert.is(dead().length, 2, 'two processes ended');
@@ -164,7 +164,7 @@ crashes('a process killed once under each image condemns none of them', async ()
 });
 
 crashes('processes killed at random moments condemn no image', async () => {
-  await withDecoders({}, 2, async (vision, started) => {
+  await withDecoders({}, 1, async (vision, started) => {
     const images = await Promise.all(Array.from({ length: 200 }, (_, i) => noisePng(1000 + i)));
     let [done, killed] = [0, 0];
     const embedded = (async () => {
@@ -181,14 +181,11 @@ crashes('processes killed at random moments condemn no image', async () => {
     finished.catch(() => undefined);
     while (done < images.length) {
       // Only when the successor of the one before has started and had time for its first job: none is to be hit twice.
-      await until(() => started().length >= 2 + killed || done >= images.length, 'a successor');
+      await until(() => started().length > killed || done >= images.length, 'a successor');
       await sleep(500 + 300 * random());
-      const alive = started().filter(isRunning);
-      const victim = alive[Math.floor(random() * alive.length)];
-      if (victim !== undefined && done < images.length) {
-        process.kill(victim, 'SIGKILL');
-        killed++;
-      }
+      if (done >= images.length) break;
+      process.kill(started().at(-1)!, 'SIGKILL');
+      killed++;
     }
     await settles(finished, 'all images');
     assert.ok(killed >= 5, `${killed} killed`);
@@ -229,7 +226,7 @@ crashes('a process that ends while it starts fails create() with its last words'
       refused(SemanticVision.create({ ...OPTIONS, isolation: 'process' }), 'WORKER_FAILED', /told to fail/),
       'create',
     );
-    assert.ok(error.cause instanceof Error);
+    assert.match((error.cause as Error).message, /ended with code 1[^]*told to fail/);
   } finally {
     restore();
   }

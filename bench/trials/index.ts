@@ -5,6 +5,7 @@ import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
 import { fullSize } from './full-size.js';
+import { isolation } from './isolation.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
 import { quantised } from './quantised.js';
@@ -24,6 +25,7 @@ export const TRIALS: readonly Trial[] = [
   stages,
   kernel,
   fileToTensor,
+  isolation,
   quantised,
   fullSize,
   so400m,

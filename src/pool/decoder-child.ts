@@ -10,17 +10,19 @@ import { packageRoot } from '../package-root.js';
 import { FrameReader, frameHead, type Frame } from './frames.js';
 import { FRAMES, type DecoderReply, type DecoderStart } from './protocol.js';
 
-/** The end of a decoder process while it starts or has a job. */
+/** The end of a decoder process while it starts or has a job; all of its last words are in the message. */
 export class DecoderEnded extends Error {
   /**
-   * @param how - what is known of the end
+   * @param how - such as `ended with SIGABRT`, and the line of its last words that says most
+   * @param lastWords - what it wrote before
    * @param delivered - whether all of the job had been sent: the process may have begun it
    */
   constructor(
-    how: string,
+    readonly how: string,
+    lastWords: string,
     readonly delivered: boolean,
   ) {
-    super(how);
+    super(`The decoder process ${how}.${lastWords === '' ? '' : `\n${lastWords.trim()}`}`);
   }
 }
 
@@ -73,8 +75,8 @@ export class DecoderChild {
       child.once('close', (code, signal) => {
         this.#alive = false;
         const asking = this.#settle();
-        const how = `ended with ${signal ?? `code ${code}`}${this.#quotedWords()}`;
-        asking?.reject(new DecoderEnded(how, asking.delivered));
+        const how = `ended with ${signal ?? `code ${code}`}${quoted(this.#lastWords)}`;
+        asking?.reject(new DecoderEnded(how, this.#lastWords, asking.delivered));
         resolve();
       });
     });
@@ -158,12 +160,13 @@ export class DecoderChild {
     this.#asking = undefined;
     return asking;
   }
+}
 
-  // The last line of a panic or an abort is where it came from, or close to it.
-  #quotedWords(): string {
-    const lines = this.#lastWords.split('\n').filter((line) => line.trim() !== '');
-    return lines.length === 0 ? '' : ` ("${lines.slice(-3).join(' / ')}")`;
-  }
+// Panics and uncaught errors surround the line that matters with others.
+function quoted(words: string): string {
+  const lines = words.split('\n').filter((line) => line.trim() !== '');
+  const line = lines.findLast((each) => /error|panic/i.test(each) && !/^\s+at /.test(each)) ?? lines.at(-1);
+  return line === undefined ? '' : ` ("${line.trim()}")`;
 }
 
 /**

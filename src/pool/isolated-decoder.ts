@@ -36,7 +36,7 @@ export class IsolatedDecoder {
         ended = error;
       }
     }
-    throw notStarted(`${ended?.message}, before it was ready`, ended);
+    throw notStarted(`${ended?.how}, before it was ready`, ended);
   }
 
   /**
@@ -56,7 +56,7 @@ export class IsolatedDecoder {
       } catch (error) {
         if (!(error instanceof DecoderEnded)) throw error;
         if (error.delivered && ++crashes === ATTEMPTS) throw crashed(header, error);
-        if (processes === MOST_PROCESSES) throw notStarted(`${error.message}, again and again`, error);
+        if (processes === MOST_PROCESSES) throw notStarted(`${error.how}, again and again`, error);
       }
     }
   }
@@ -71,7 +71,7 @@ function crashed({ format }: ImageHeader, cause: DecoderEnded): VisionError {
   return new VisionError(
     'DECODER_CRASHED',
     `This ${format.toUpperCase()} image has ended ${ATTEMPTS} decoder processes in a row; the last one ` +
-      `${cause.message}. It is refused from now on. Convert it with another program, and report it if it looks sound.`,
+      `${cause.how}. It is refused from now on. Convert it with another program, and report it if it looks sound.`,
     { cause },
   );
 }
