@@ -261,6 +261,21 @@ architecture('the worker loads neither the facade nor the pool', () => {
     assert.not(reached.has(heavy), heavy);
 });
 
+architecture('the decoder process loads what decodes and nothing else', () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
+  };
+  visit('pool/decoder-process.ts');
+  const allowed = /^(image\/.*|pool\/(decoder-process|frames|protocol|reclaim)|errors|package-root)\.ts$/;
+  assert.equal(
+    [...reached].filter((file) => !allowed.test(file)),
+    [],
+  );
+});
+
 architecture('docs/errors.md names every code and no other', () => {
   const path = join(ROOT, 'docs', 'errors.md');
   if (!existsSync(path)) return;

@@ -1,4 +1,5 @@
 // Option "isolation": the same vectors from another process, and what happens when that process ends.
+import { liveThreads, poison } from './helpers/threads.js';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -197,6 +198,16 @@ crashes('a process killed while idle is replaced when it is needed', async () =>
     process.kill(started()[0]!, 'SIGKILL');
     await until(() => !isRunning(started()[0]!), 'its end');
     await settles(vision.embedImage(await noisePng(20)), 'the image');
+    assert.is(started().length, 2);
+  });
+});
+
+crashes('a worker thread that dies takes its process with it, and its successor starts one', async () => {
+  await withDecoders({}, 1, async (vision, started) => {
+    poison(liveThreads().at(-1)!);
+    await settles(refused(vision.embedImage(noise(4711)), 'WORKER_FAILED'), 'the doomed request');
+    await until(() => !isRunning(started()[0]!), 'the end of its process');
+    await settles(vision.embedImage(await noisePng(50)), 'the next image');
     assert.is(started().length, 2);
   });
 });

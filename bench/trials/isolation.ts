@@ -18,12 +18,6 @@ export const isolation: Trial = {
   about:
     'JPEG bytes to tensor in the worker, and to vector through the whole library; at most 1 ms and 15 % more',
   subjects: [NONE, PROCESS],
-  races: INPUTS.map(({ label }) => ({
-    label: `${label}, to tensor`,
-    subject: PROCESS,
-    peer: NONE,
-    times: 1 / 1.15,
-  })),
   async run(subject, effort) {
     const figures: Figure[] = [];
     for (const { label, samples, make } of INPUTS) {
