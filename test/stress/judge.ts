@@ -1,0 +1,110 @@
+// Whether a decoded picture is right: it must equal what Pillow or sharp make of the same bytes.
+import sharp from 'sharp';
+import type { ImageFormat } from '../../dist/esm/image/header.js';
+import type { Decoder } from './decoders.js';
+import type { Pillow } from './pillow.js';
+import { difference, type Difference, type Picture } from './picture.js';
+import { gifFrame } from './structure/gif.js';
+
+/** Who decoded the same picture; `nobody` is a failure. */
+export type Witness = 'Pillow' | 'Pillow, truncated' | 'sharp' | 'sharp, lenient' | 'nobody';
+
+/** What the references say. */
+export interface Verdict {
+  by: Witness;
+  /** Of `nobody`: that no reference reads the bytes, or how far each of their pictures is away. */
+  detail?: string;
+}
+
+const MAX_PIXELS = 4_000_000;
+const EXACT: Difference = { mean: 0, max: 0 };
+// Decoders of lossy formats that round otherwise than the reference libraries (docs/decisions/0006): the largest differences
+// over the sound files of the corpus are TODO.
+const TOLERANCES: Partial<Record<ImageFormat, Difference>> = {
+  jpeg: { mean: 1, max: 24 },
+  avif: { mean: 1, max: 2 },
+};
+
+/**
+ * Asks the references one after the other, the cheapest first, until one has the same picture.
+ * @param bytes - the file
+ * @param format - what it was taken for
+ * @param picture - what the library made of it, upright
+ * @param decoder - whose picture that is
+ * @param pillow - to be asked, if there is one
+ * @returns the verdict
+ */
+export async function judge(
+  bytes: Buffer,
+  format: ImageFormat,
+  picture: Picture,
+  decoder: Decoder | undefined,
+  pillow: Pillow | undefined,
+): Promise<Verdict> {
+  const tolerance = decoder === 'sharp' ? EXACT : (TOLERANCES[format] ?? EXACT);
+  const seen: string[] = [];
+  for (const [by, decode] of references(bytes, format, pillow)) {
+    const reference = await decode();
+    if (reference === undefined) continue;
+    const ours = format === 'gif' ? withFrameOf(reference, picture, bytes) : picture;
+    const apart = difference(ours, reference);
+    if (apart !== undefined && apart.mean <= tolerance.mean && apart.max <= tolerance.max) return { by };
+    seen.push(
+      apart === undefined
+        ? `${by} has ${reference.width} x ${reference.height}`
+        : `${by} is ${apart.mean.toFixed(2)} away, ${apart.max} at most`,
+    );
+  }
+  const detail =
+    seen.length === 0 ? 'no reference reads it' : `${picture.width} x ${picture.height}; ${seen.join('; ')}`;
+  return { by: 'nobody', detail };
+}
+
+type Reference = [by: Witness, decode: () => Promise<Picture | undefined>];
+
+function references(bytes: Buffer, format: ImageFormat, pillow: Pillow | undefined): Reference[] {
+  const list: Reference[] = [];
+  if (pillow !== undefined && format !== 'avif') {
+    list.push(['Pillow', () => pillow.decode(bytes, { truncated: false, upright: true })]);
+    list.push(['Pillow, truncated', () => pillow.decode(bytes, { truncated: true, upright: true })]);
+  }
+  if (format !== 'bmp') {
+    list.push(['sharp', () => bySharp(bytes, 'error')]);
+    list.push(['sharp, lenient', () => bySharp(bytes, 'none')]);
+  }
+  return list;
+}
+
+async function bySharp(bytes: Buffer, failOn: 'error' | 'none'): Promise<Picture | undefined> {
+  try {
+    const { data, info } = await sharp(bytes, { ignoreIcc: true, failOn, limitInputPixels: MAX_PIXELS })
+      .autoOrient()
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    if (channels === 3) return { rgb: data, width, height };
+    const rgb = Buffer.alloc(3 * width * height);
+    for (let i = 0; i < width * height; i++) rgb.fill(data[i * channels]!, 3 * i, 3 * i + 3);
+    return { rgb, width, height };
+  } catch {
+    return undefined;
+  }
+}
+
+// Outside of a first frame that is smaller than its screen the reference shows a palette colour and the library black
+// (docs/decisions/0006): there the library must be black, and is compared in the frame alone.
+function withFrameOf(reference: Picture, picture: Picture, bytes: Buffer): Picture {
+  const frame = gifFrame(bytes);
+  if (frame === undefined || reference.rgb.length !== picture.rgb.length) return picture;
+  const { left, top, width, height } = frame;
+  const filled = { ...picture, rgb: new Uint8Array(picture.rgb) };
+  for (let y = 0, at = 0; y < picture.height; y++)
+    for (let x = 0; x < picture.width; x++, at += 3) {
+      const inside = x >= left && x < left + width && y >= top && y < top + height;
+      const black = picture.rgb[at] === 0 && picture.rgb[at + 1] === 0 && picture.rgb[at + 2] === 0;
+      if (!inside && black) filled.rgb.set(reference.rgb.subarray(at, at + 3), at);
+    }
+  return filled;
+}
