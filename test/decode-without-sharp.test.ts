@@ -1,29 +1,12 @@
 // What works without the optional package sharp, and what the errors say about the rest.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
-
-/** The package in a folder of its own, where only its dependencies can be found: as installed without sharp. */
-function installedWithoutSharp(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-without-'));
-  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
-  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
-  for (const name of ['build', 'models']) symlinkSync(join(ROOT, name), join(folder, name));
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  for (const name of Object.keys(dependencies)) {
-    const link = join(folder, 'node_modules', name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), link);
-  }
-  return folder;
-}
+import { installedWithoutSharp } from './helpers/without-sharp.js';
 
 const WITHOUT = installedWithoutSharp();
 

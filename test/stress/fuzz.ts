@@ -4,7 +4,7 @@
 //   npm run fuzz -- [--seed N] [--count N] [--seconds N] [--mode decode|api|both] [--processes 2] [--save DIR]
 //                   [--number N] [--without-sharp]
 //
-// It goes on after a failure, and at the end prints a report and a row for the table in docs/decisions/0007-decoders.md.
+// It goes on after a failure, and at the end prints a report and a row for the table in docs/decisions/0020-fuzzer.md.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

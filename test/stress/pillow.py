@@ -25,7 +25,7 @@ def picture(data, flags):
         if image.width * image.height > MAX_PIXELS:
             raise ValueError("too large")
         image.load()
-        if flags & UPRIGHT:
+        if flags & UPRIGHT and image.format != "TIFF":  # which Pillow turns while it loads
             image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", None)):
             return Image.fromarray((numpy.asarray(image).astype(numpy.uint32) >> 8).astype(numpy.uint8)).convert("RGB")

@@ -198,7 +198,13 @@ export const bmp: Structure = {
     const parts = parse(bytes);
     const field = pick(FIELDS, random);
     const { value, named } = anyValue(field, random);
-    setValue(parts, field, value);
-    return { bytes: write(parts), what: `${field.name} = ${value}`, field: field.name, value, named };
+    const isSet = setValue(parts, field, value);
+    return {
+      bytes: write(parts),
+      what: `${field.name} = ${value}`,
+      field: field.name,
+      value,
+      named: named || !isSet,
+    };
   },
 };

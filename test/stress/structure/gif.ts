@@ -57,6 +57,18 @@ function write({ screen, table, blocks, trailer }: Gif): Buffer {
 const nameOf = ({ kind, head }: Block) => (kind === 'image' ? kind : `${kind} ${head[1]}`);
 
 /**
+ * A GIF in which no colour is transparent, as the reference shows it.
+ * @param b - a GIF
+ * @returns the same GIF without the flags of transparency
+ */
+export function opaqueGif(b: Buffer): Buffer {
+  const parts = parse(b);
+  for (const { head, data } of parts.blocks)
+    if (head[1] === 0xf9 && data.length > 1) data[1] = data[1]! & 0xfe;
+  return write(parts);
+}
+
+/**
  * The rectangle of the first frame and the size of the screen.
  * @param b - a GIF
  * @returns undefined without a frame
@@ -165,9 +177,9 @@ const CHANGES: Record<string, Change> = {
 
 const FIELDS: (Field & { at: number })[] = [
   { name: 'code size', at: -1, named: [2, 3, 4, 5, 6, 7, 8], below: 256 },
-  { name: 'screen flags', at: 10, named: [0x80, 0xf7], below: 256 },
+  { name: 'screen flags', at: 10, below: 256 },
   { name: 'version', at: 4, named: [0x37, 0x39], below: 256 },
-  { name: 'aspect ratio', at: 12, named: [0, 49], below: 256 },
+  { name: 'aspect ratio', at: 12, below: 256 },
 ];
 
 /** GIF. */

@@ -191,10 +191,10 @@ const CHANGES: Record<string, Change> = {
 };
 
 const FIELDS: (Field & { type: string; at: number })[] = [
-  { name: 'av1C byte 1', type: 'av1C', at: 1, named: [], below: 256 },
-  { name: 'av1C byte 2', type: 'av1C', at: 2, named: [], below: 256 },
+  { name: 'av1C byte 1', type: 'av1C', at: 1, below: 256 },
+  { name: 'av1C byte 2', type: 'av1C', at: 2, below: 256 },
   { name: 'pixi depth', type: 'pixi', at: 5, named: [8, 10, 12], below: 256 },
-  { name: 'matrix', type: 'colr', at: 9, named: [0, 1, 2, 5, 6, 9], below: 256 },
+  { name: 'matrix', type: 'colr', at: 9, named: [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14], below: 256 },
 ];
 
 /** AVIF. */
@@ -221,7 +221,14 @@ export const isobmff: Structure = {
     const field = pick(FIELDS, random);
     const { value, named } = anyValue(field, random);
     const contents = find(boxes, field.type)?.contents;
-    if (contents !== undefined && field.at < contents.length) contents[field.at] = value;
-    return { bytes: write(boxes), what: `${field.name} = ${value}`, field: field.name, value, named };
+    const isSet = contents !== undefined && field.at < contents.length;
+    if (isSet) contents[field.at] = value;
+    return {
+      bytes: write(boxes),
+      what: `${field.name} = ${value}`,
+      field: field.name,
+      value,
+      named: named || !isSet,
+    };
   },
 };

@@ -212,7 +212,7 @@ const FIELDS: (Field & { at: number })[] = [
   { name: 'sampling of the second', at: 10, named: SAMPLINGS, below: 256 },
   { name: 'table of the first', at: 8, named: [0, 1, 2, 3], below: 256 },
   { name: 'frame type', at: -1, named: SOF, below: 256 },
-  { name: 'id of the first', at: 6, named: IDS.flat(), below: 256 },
+  { name: 'id of the first', at: 6, below: 256 },
 ];
 
 /** JPEG. */
@@ -232,8 +232,14 @@ export const jpeg: Structure = {
     const field = pick(FIELDS, random);
     const { value, named } = anyValue(field, random);
     const frame = frameOf(segments);
-    if (field.at >= 0) setByte(frame, field.at, value);
-    else if (frame !== undefined) frame.code = value;
-    return { bytes: write(segments), what: `${field.name} = ${value}`, field: field.name, value, named };
+    const isSet = field.at < 0 ? frame !== undefined : setByte(frame, field.at, value) !== undefined;
+    if (field.at < 0 && frame !== undefined) frame.code = value;
+    return {
+      bytes: write(segments),
+      what: `${field.name} = ${value}`,
+      field: field.name,
+      value,
+      named: named || !isSet,
+    };
   },
 };

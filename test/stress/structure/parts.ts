@@ -23,15 +23,15 @@ export interface Changed {
 export interface Invented extends Changed {
   field: string;
   value: number;
-  /** Whether the format's specification names the value. */
+  /** Whether the format's specification names the value, or leaves it open. */
   named: boolean;
 }
 
 /** A field whose value decides how a file is to be decoded. */
 export interface Field {
   name: string;
-  /** What the specification names. */
-  named: readonly number[];
+  /** What the specification names; absent where any value is as good as another. */
+  named?: readonly number[];
   /** One more than the largest value that the field can hold. */
   below: number;
 }
@@ -54,7 +54,7 @@ export function pick<T>(from: readonly T[], random: Random): T {
  */
 export function anyValue(field: Field, random: Random): { value: number; named: boolean } {
   const value = random(2) === 0 ? random(Math.min(field.below, 64)) : random(field.below);
-  return { value, named: field.named.includes(value) };
+  return { value, named: field.named?.includes(value) ?? true };
 }
 
 const REARRANGEMENTS = ['drop', 'double', 'swap', 'move', 'repeat', 'cut off'] as const;

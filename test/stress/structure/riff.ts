@@ -128,11 +128,13 @@ function addHeader(chunks: Chunk[], random: Random): string {
   return `added with ${contents[0]}`;
 }
 
+// Compression 0 or 1, filter 0 to 3, preprocessing 0 or 1; the upper two bits are reserved.
+const ALPHA_FLAGS = [0, 1, 4, 5, 8, 9, 12, 13].flatMap((flags) => [flags, flags | 0x10]);
 const FIELDS: (Field & { type: string; at: number })[] = [
-  { name: 'VP8X flags', type: 'VP8X', at: 0, named: [0, 2, 4, 8, 16, 32], below: 256 },
-  { name: 'VP8 frame tag', type: 'VP8 ', at: 0, named: [], below: 256 },
-  { name: 'VP8L version', type: 'VP8L', at: 4, named: [], below: 256 },
-  { name: 'ALPH flags', type: 'ALPH', at: 0, named: [0, 1, 4, 5, 16, 17], below: 256 },
+  { name: 'VP8X flags', type: 'VP8X', at: 0, below: 256 },
+  { name: 'VP8 frame tag', type: 'VP8 ', at: 0, below: 256 },
+  { name: 'VP8L version', type: 'VP8L', at: 4, below: 256 },
+  { name: 'ALPH flags', type: 'ALPH', at: 0, named: ALPHA_FLAGS, below: 256 },
 ];
 
 /** WebP. */
@@ -157,7 +159,14 @@ export const riff: Structure = {
     const field = pick(present, random);
     const { value, named } = anyValue(field, random);
     const contents = chunks.find(({ type }) => type === field.type)?.contents;
-    if (contents !== undefined && field.at < contents.length) contents[field.at] = value;
-    return { bytes: write(chunks), what: `${field.name} = ${value}`, field: field.name, value, named };
+    const isSet = contents !== undefined && field.at < contents.length;
+    if (isSet) contents[field.at] = value;
+    return {
+      bytes: write(chunks),
+      what: `${field.name} = ${value}`,
+      field: field.name,
+      value,
+      named: named || !isSet,
+    };
   },
 };
