@@ -2,11 +2,13 @@
 import sharp from 'sharp';
 import type { ImageFormat } from '../../dist/esm/image/header.js';
 import type { Pixels } from '../../dist/esm/image/pixels.js';
-import { byAvifdec, byImageMagick } from './tools.js';
 import type { Decoder } from './decoders.js';
+import type { Failure } from './outcome.js';
 import type { Pillow } from './pillow.js';
 import { difference, pictureOf, type Difference, type Picture } from './picture.js';
-import { gifFrame, opaqueGif } from './structure/gif.js';
+import { opaqueGif } from './structure/gif.js';
+import { byAvifdec, byImageMagick } from './tools.js';
+import { withUndefinedOf } from './undefined-pixels.js';
 
 /** Who decoded the same picture; `nobody` is a failure. */
 export type Witness =
@@ -15,8 +17,8 @@ export type Witness =
 /** What the references say. */
 export interface Verdict {
   by: Witness;
-  /** Of `nobody`: that no reference reads the bytes, or how far each of their pictures is away. */
-  detail?: string;
+  /** Of `nobody`. */
+  failure?: Failure;
 }
 
 const MAX_PIXELS = 4_000_000;
@@ -54,8 +56,7 @@ export async function judge(
     if (reference === undefined) continue;
     // avifdec doesn't turn its picture.
     const same = by === 'avifdec' ? pictureOf({ ...pixels, orientation: 1 }) : picture;
-    const ours = format === 'gif' ? withFrameOf(reference, same, bytes) : same;
-    const apart = difference(ours, reference);
+    const apart = difference(withUndefinedOf(reference, same, bytes, format), reference);
     if (apart !== undefined && apart.mean <= tolerance.mean && apart.max <= tolerance.max) return { by };
     seen.push(
       apart === undefined
@@ -63,9 +64,13 @@ export async function judge(
         : `${by} is ${apart.mean.toFixed(2)} away, ${apart.max} at most`,
     );
   }
-  const detail =
-    seen.length === 0 ? 'no reference reads it' : `${picture.width} x ${picture.height}; ${seen.join('; ')}`;
-  return { by: 'nobody', detail };
+  if (seen.length === 0)
+    return { by: 'nobody', failure: { what: 'read by nobody else', detail: 'no reference reads it' } };
+  const detail = `${picture.width} x ${picture.height}; ${seen.join('; ')}`;
+  const stored = await pillow?.decode(bytes, { truncated: false, upright: false });
+  const unturned = stored && difference(pictureOf({ ...pixels, orientation: 1 }), stored);
+  const what = unturned?.max === 0 ? 'wrong orientation' : 'wrong picture';
+  return { by: 'nobody', failure: { what, detail } };
 }
 
 type Reference = [by: Witness, decode: () => Promise<Picture | undefined>];
@@ -104,20 +109,4 @@ async function bySharp(bytes: Buffer, failOn: 'error' | 'none'): Promise<Picture
   } catch {
     return undefined;
   }
-}
-
-// Outside of a first frame that is smaller than its screen the reference shows a palette colour and the library black
-// (docs/decisions/0006): there the library must be black, and is compared in the frame alone.
-function withFrameOf(reference: Picture, picture: Picture, bytes: Buffer): Picture {
-  const frame = gifFrame(bytes);
-  if (frame === undefined || reference.rgb.length !== picture.rgb.length) return picture;
-  const { left, top, width, height } = frame;
-  const filled = { ...picture, rgb: new Uint8Array(picture.rgb) };
-  for (let y = 0, at = 0; y < picture.height; y++)
-    for (let x = 0; x < picture.width; x++, at += 3) {
-      const inside = x >= left && x < left + width && y >= top && y < top + height;
-      const black = picture.rgb[at] === 0 && picture.rgb[at + 1] === 0 && picture.rgb[at + 2] === 0;
-      if (!inside && black) filled.rgb.set(reference.rgb.subarray(at, at + 3), at);
-    }
-  return filled;
 }

@@ -15,6 +15,7 @@ export interface Failure {
     | 'hang'
     | 'foreign error'
     | 'wrong picture'
+    | 'wrong orientation'
     | 'read by nobody else'
     | 'unproven value'
     | 'memory'

@@ -18,19 +18,15 @@ export function byAvifdec(bytes: Buffer): Promise<Picture | undefined> {
 }
 
 /**
- * Decodes a BMP with ImageMagick.
+ * Decodes a BMP with ImageMagick, which minds a wrong file size in the header where nobody else does.
  * @param bytes - the file
  * @returns the picture; undefined when the tool is missing or does not read the file
  */
 export function byImageMagick(bytes: Buffer): Promise<Picture | undefined> {
-  return decode(bytes, 'convert', (from, to) => [
-    `bmp:${from}`,
-    '-alpha',
-    'off',
-    '-depth',
-    '8',
-    `PNG24:${to}`,
-  ]);
+  const sized = Buffer.from(bytes);
+  sized.writeUInt32LE(sized.length, 2);
+  const plain = ['-alpha', 'off', '-depth', '8', '-define', 'png:include-chunk=none'];
+  return decode(sized, 'convert', (from, to) => [`bmp:${from}`, ...plain, `PNG24:${to}`]);
 }
 
 async function decode(

@@ -51,14 +51,11 @@ export async function decodeTrier(root: string, withPillow: boolean): Promise<Tr
         setDecoder(result);
         return { ...result, ...refusal(error) };
       }
-      const { by, detail } = await judge(bytes, result.format, pixels, result.decoder, pillow);
+      const { by, failure } = await judge(bytes, result.format, pixels, result.decoder, pillow);
       result.by = by;
-      if (detail !== undefined) {
-        const what = detail.startsWith('no reference') ? 'read by nobody else' : 'wrong picture';
-        result.failure = { what, detail };
-      } else if (isUnproven(result)) {
+      if (failure !== undefined) result.failure = failure;
+      else if (isUnproven(result))
         result.failure = { what: 'unproven value', detail: `decoded by ${result.decoder}` };
-      }
       return result;
     },
     async [Symbol.asyncDispose]() {

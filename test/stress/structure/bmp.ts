@@ -18,7 +18,7 @@ interface Value {
   values: readonly number[];
 }
 
-const OFFSET_AT = 10; // in the file header
+const [FILE_SIZE_AT, OFFSET_AT] = [2, 10]; // in the file header
 const MASKS = [
   0xf800, 0x7e0, 0x1f, 0x7c00, 0x3e0, 0xff0000, 0xff00, 0xff, 0xff000000, 0, 0xffffffff, 0xf, 0xf0f0,
 ];
@@ -51,7 +51,7 @@ const VALUES: Value[] = [
   { name: 'blue mask', part: 'header', at: 48, width: 4, values: MASKS },
   { name: 'alpha mask', part: 'header', at: 52, width: 4, values: MASKS },
   { name: 'colour space', part: 'header', at: 56, width: 4, values: [0, 1, 0x73524742, 0x57696e20] },
-  { name: 'file size', part: 'file', at: 2, width: 4, values: [0, 14, 54, 0xffffffff] },
+  { name: 'file size', part: 'file', at: FILE_SIZE_AT, width: 4, values: [0, 14, 54, 0xffffffff] },
   {
     name: 'offset',
     part: 'file',
@@ -78,7 +78,9 @@ function write({ file, header, tables, rows }: Bmp): Buffer {
 }
 
 function fixOffset(bmp: Bmp): void {
-  bmp.file.writeUInt32LE(14 + bmp.header.length + bmp.tables.length, OFFSET_AT);
+  const offset = 14 + bmp.header.length + bmp.tables.length;
+  bmp.file.writeUInt32LE(offset, OFFSET_AT);
+  bmp.file.writeUInt32LE(offset + bmp.rows.length, FILE_SIZE_AT);
 }
 
 function setValue(
@@ -100,7 +102,8 @@ const CHANGES: Record<string, Change> = {
     const value = pick(field.values, random);
     return setValue(bmp, field, value) ? `${field.name} = ${value}` : undefined;
   },
-  twoValues: (bmp, random) => `${CHANGES.value!(bmp, random)}, ${CHANGES.value!(bmp, random)}`,
+  twoValues: (bmp, random) =>
+    `${CHANGES.value!(bmp, random) ?? 'nothing'}, ${CHANGES.value!(bmp, random) ?? 'nothing'}`,
   decisive(bmp, random) {
     const field = pick(VALUES.slice(4, 6), random);
     const value = pick(field.values, random);
