@@ -28,10 +28,9 @@ export async function runChild(
     if (end === undefined) return;
     // Several inputs may have been under way, and their answers lost: each is tried again, alone.
     for (const number of missing) {
-      const alone = await runOnce(
-        { ...job, numbers: { from: number, below: number + 1, step }, ms: Infinity },
-        see,
-      );
+      const numbersOfOne = { from: number, below: number + 1, step };
+      const alone =
+        missing.length > 1 ? await runOnce({ ...job, numbers: numbersOfOne, ms: Infinity }, see) : { end };
       if (alone.end !== undefined)
         see({ number, mode: job.mode, kind: kindOf(number), ms: 0, failure: alone.end });
     }
