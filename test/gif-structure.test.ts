@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { firstGifFrame } from '../dist/esm/image/gif-structure.js';
+import { firstGifFrame } from '../dist/esm/image/structure/gif.js';
 import { goldenBytes } from './helpers/golden.js';
 
 const ANIMATED = goldenBytes('gif_animated.gif');
@@ -52,6 +52,11 @@ structure('screen and frame; outside is what reaches beyond the screen', () => {
   assert.equal(of({ screen: [10, 20], frame: [7, 16, 4, 4] }), [11, 20, true]);
   assert.equal(of({ screen: [10, 20], frame: [0, 0, 65_535, 20] }), [65_535, 20, true]);
   assert.equal(of({ screen: [0, 0] }), [4, 4, true]);
+});
+
+structure('transparency that is asked for stays', () => {
+  const input = made({ controlFlags: 0x0d });
+  assert.ok(Buffer.from(firstGifFrame(input, true)!.bytes).equals(input));
 });
 
 structure('the transparency flag is cleared, nothing else is changed, the input is left alone', () => {

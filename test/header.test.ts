@@ -95,8 +95,6 @@ for (const name of goldenFiles) {
     assert.is(header.width, swapped ? expected.height : expected.width);
     assert.is(header.height, swapped ? expected.width : expected.height);
     assert.is(header.orientation, orientation);
-    const components = name.includes('gray') || name.includes('trailing') ? 1 : name.includes('cmyk') ? 4 : 3;
-    assert.is(header.components, extension === 'jpg' ? components : undefined);
   });
 }
 
@@ -212,11 +210,11 @@ hostile('segments whose length leads back or past the end: DECODE_FAILED', async
     await refused(() => readHeader(bytes, LIMIT), 'DECODE_FAILED');
   }
   const whole = jpegWith(exif(6));
-  const enough = whole.length - 19 + 10; // up to the number of components
+  const enough = whole.length - 19 + 9; // up to the width
   for (let length = 12; length < enough; length++) {
     await refused(() => readHeader(whole.subarray(0, length), LIMIT), 'DECODE_FAILED');
   }
-  assert.is(readHeader(whole.subarray(0, enough), LIMIT).components, 3);
+  assert.is(readHeader(whole.subarray(0, enough), LIMIT).orientation, 6);
 });
 
 hostile('2 MB of AVIF boxes, on every level', async () => {

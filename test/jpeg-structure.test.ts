@@ -4,7 +4,7 @@ import { Transformer } from '@napi-rs/image';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { jpegEndsProperly } from '../dist/esm/image/jpeg-structure.js';
+import { readJpegStructure } from '../dist/esm/image/structure/jpeg.js';
 import { fixture, photo, photoNames, withTrailingBytes } from './helpers/fixtures.js';
 
 const SMALL = new Transformer(readFileSync(photo('two-dogs'))).resize(64, 48).jpegSync(80);
@@ -14,6 +14,10 @@ function segment(code: number, content: Uint8Array): Buffer {
   const head = Buffer.from([0xff, code, 0, 0]);
   head.writeUInt16BE(content.length + 2, 2);
   return Buffer.concat([head, content]);
+}
+
+function jpegEndsProperly(bytes: Uint8Array): boolean {
+  return readJpegStructure(bytes).complete;
 }
 
 /** The small JPEG with more segments right behind its start marker. */

@@ -1,67 +1,78 @@
-// What the default decoder cannot do goes to sharp, an optional peer dependency; the only file that imports it.
+// Decodes with sharp, an optional dependency; the only file that imports it. Its process-wide settings are left alone.
 import type Sharp from 'sharp';
-import type { OutputInfo } from 'sharp';
+import type { OutputInfo, Sharp as SharpImage } from 'sharp';
 import { VisionError, messageOf } from '../errors.js';
+import { cmykToRgb } from './cmyk.js';
 import type { Orientation } from './exif-orientation.js';
-import { firstGifFrame } from './gif-structure.js';
-import { tooManyPixels, type ImageFormat, type ImageHeader } from './header.js';
+import { tooManyPixels, type ImageHeader } from './header.js';
 import { decodeFailed, type Pixels } from './pixels.js';
+import type { DecodingPlan, PlanOptions } from './plan.js';
+import type { Colours } from './proven/verdict.js';
 
 // The reference ignores colour profiles, and a file that is damaged anywhere is refused.
 const SHARP_OPTIONS = { ignoreIcc: true, failOn: 'error' } as const;
-const CMYK_COMPONENTS = 4;
 const FIRST_TRANSPOSED = 5;
 
-/**
- * Decodes the first frame of a GIF, transparency ignored.
- * @param bytes - the file
- * @param limitInputPixels - most pixels
- * @returns the pixels
- * @throws `DECODE_FAILED`, `TOO_MANY_PIXELS`, `UNSUPPORTED_FORMAT` without sharp
- */
-export async function decodeGif(bytes: Uint8Array, limitInputPixels: number): Promise<Pixels> {
-  const frame = firstGifFrame(bytes);
-  if (frame === undefined) throw decodeFailed('gif', 'its first frame is truncated');
-  const { width, height } = frame;
-  if (width * height > limitInputPixels)
-    throw tooManyPixels(width, height, limitInputPixels, 'in its first frame');
-  if (frame.outside) throw decodeFailed('gif', 'its first frame reaches out of its screen');
-  return decodeUpright('gif', frame.bytes, limitInputPixels);
-}
+const COLOURS: Readonly<Record<Colours, (image: SharpImage) => SharpImage>> = {
+  grey: (image) => image.toColourspace('b-w'),
+  rgb: (image) => image.toColourspace('srgb'),
+  // Inks are taken as they are: sharp would manage them by a colour profile, which the reference does not.
+  cmyk: (image) => image.pipelineColourspace('cmyk').toColourspace('cmyk'),
+};
 
 /**
- * Decodes a TIFF variant that the default decoder does not know, upright.
- * @param bytes - the file
- * @param limitInputPixels - most pixels
- * @returns the pixels
- * @throws `DECODE_FAILED`, `UNSUPPORTED_FORMAT` without sharp
+ * Decodes an image as it is stored.
+ * @param plan - what to decode
+ * @param header - what its header says
+ * @param options - limit, and whether alpha matters
+ * @param options.limitInputPixels - most pixels
+ * @param options.keepAlpha - whether alpha is wanted
+ * @returns the pixels, without orientation; samples of 16 bits are reduced to their high bytes
+ * @throws `DECODE_FAILED`
  */
-export async function decodeTiff(bytes: Uint8Array, limitInputPixels: number): Promise<Pixels> {
-  return decodeUpright('tiff', bytes, limitInputPixels);
+export async function decodeWithSharp(
+  plan: DecodingPlan,
+  header: ImageHeader,
+  { limitInputPixels, keepAlpha }: PlanOptions,
+): Promise<Omit<Pixels, 'orientation'>> {
+  const sharp = await loadSharp();
+  const image = sharp(plan.bytes, { ...SHARP_OPTIONS, limitInputPixels });
+  // Its way to grey leaves nothing but the first channel.
+  const colours = keepAlpha && plan.colours === 'grey' ? 'rgb' : plan.colours;
+  const wanted = keepAlpha || colours === 'cmyk' ? image : image.removeAlpha();
+  const { data, info } = await raw(COLOURS[colours](wanted), header, limitInputPixels);
+  const { width, height } = info;
+  if (width !== header.width || height !== header.height) {
+    throw decodeFailed(
+      header.format,
+      `its header claims ${header.width} x ${header.height} pixels but it holds ${width} x ${height}`,
+    );
+  }
+  if (plan.colours !== 'cmyk') return pixelsOf(data, info);
+  if (info.channels < 4) throw decodeFailed(header.format, `it holds ${info.channels} inks`);
+  return { data: cmykToRgb(data), width, height, channels: 3, bytesPerSample: 1 };
 }
 
-async function decodeUpright(
-  format: ImageFormat,
-  bytes: Uint8Array,
+async function raw(
+  image: SharpImage,
+  header: ImageHeader,
   limitInputPixels: number,
-): Promise<Pixels> {
-  const sharp = await loadSharp(`This ${format.toUpperCase()} image`);
+): Promise<{ data: Buffer; info: OutputInfo }> {
   try {
-    const { data, info } = await sharp(bytes, { ...SHARP_OPTIONS, limitInputPixels })
-      .autoOrient()
-      .removeAlpha()
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    return pixelsOf(data, info, 1);
+    return await image.raw().toBuffer({ resolveWithObject: true });
   } catch (cause) {
-    throw decodeFailed(format, messageOf(cause), cause);
+    const message = messageOf(cause);
+    if (message.includes('exceeds pixel limit')) {
+      throw tooManyPixels(header.width, header.height, limitInputPixels, 'in one of its pictures');
+    }
+    // libvips says the same several times, a line each.
+    throw decodeFailed(header.format, (message.split('\n', 1)[0] ?? message).replace(/[.:]?\s*$/, ''), cause);
   }
 }
 
 /**
  * Decodes a large JPEG at a reduced DCT scale: sharp shrinks it on load, to no less than twice the target.
- * @param bytes - the file
+ * @param plan - what to decode
  * @param header - what its header says
  * @param orientation - to be applied later
  * @param target - size that the pixels are meant for, upright
@@ -73,32 +84,33 @@ async function decodeUpright(
  * @throws `DECODE_FAILED`, `UNSUPPORTED_FORMAT` without sharp
  */
 export async function decodeScaledJpeg(
-  bytes: Uint8Array,
+  plan: DecodingPlan,
   header: ImageHeader,
   orientation: Orientation,
   target: { width: number; height: number },
   limitInputPixels: number,
 ): Promise<Pixels | undefined> {
-  if (header.components === CMYK_COMPONENTS) return undefined;
+  if (plan.colours === 'cmyk') return undefined;
   const transposed = orientation >= FIRST_TRANSPOSED;
   const upright = transposed ? { width: header.height, height: header.width } : header;
   const scale = dctScale(header, Math.min(upright.width / target.width, upright.height / target.height));
   if (scale === 1) return undefined;
-  const sharp = await loadSharp('The option decode: "fast"');
-  try {
-    const { data, info } = await sharp(bytes, { ...SHARP_OPTIONS, limitInputPixels })
-      .resize(Math.floor(header.width / (scale + 1)), Math.floor(header.height / (scale + 1)), {
-        fit: 'fill',
-        kernel: 'lanczos3',
-        fastShrinkOnLoad: true,
-      })
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    return pixelsOf(data, info, orientation);
-  } catch (cause) {
-    throw decodeFailed('jpeg', messageOf(cause), cause);
+  if (!(await hasSharp())) {
+    throw new VisionError(
+      'UNSUPPORTED_FORMAT',
+      'The option decode: "fast" needs the optional package sharp: npm install sharp',
+    );
   }
+  const sharp = await loadSharp();
+  const image = sharp(plan.bytes, { ...SHARP_OPTIONS, limitInputPixels })
+    .resize(Math.floor(header.width / (scale + 1)), Math.floor(header.height / (scale + 1)), {
+      fit: 'fill',
+      kernel: 'lanczos3',
+      fastShrinkOnLoad: true,
+    })
+    .toColourspace('srgb');
+  const { data, info } = await raw(image, header, limitInputPixels);
+  return { ...pixelsOf(data, info), orientation };
 }
 
 // How far libjpeg may reduce the image, which then stays at least twice as large as the target. sharp takes a scale s only
@@ -112,24 +124,30 @@ function dctScale({ width, height }: ImageHeader, timesTheTarget: number): 1 | 2
   return scales.find(fits) ?? 1;
 }
 
-function pixelsOf(data: Buffer, { width, height, channels }: OutputInfo, orientation: Orientation): Pixels {
+function pixelsOf(data: Buffer, { width, height, channels }: OutputInfo): Omit<Pixels, 'orientation'> {
   if (data.length !== width * height * channels)
     throw new Error(`${data.length} bytes for ${width} x ${height} pixels`);
-  return { data, width, height, channels, bytesPerSample: 1, orientation };
+  return { data, width, height, channels, bytesPerSample: 1 };
 }
 
-let sharpModule: Promise<typeof Sharp> | undefined;
+let sharpModule: Promise<typeof Sharp | undefined> | undefined;
 
-async function loadSharp(what: string): Promise<typeof Sharp> {
-  // Its global settings (threads, cache) are left alone: they may be the user's own.
-  sharpModule ??= import('sharp').then(({ default: sharp }) => sharp);
-  try {
-    return await sharpModule;
-  } catch (cause) {
-    throw new VisionError(
-      'UNSUPPORTED_FORMAT',
-      `${what} needs the optional package sharp: npm install sharp`,
-      { cause },
-    );
-  }
+// Missing, or without a binary for this platform: either way there is none.
+function findSharp(): Promise<typeof Sharp | undefined> {
+  return (sharpModule ??= import('sharp').then(
+    ({ default: sharp }) => sharp,
+    () => undefined,
+  ));
+}
+
+/**
+ * Whether sharp can be loaded.
+ * @returns true if so
+ */
+export async function hasSharp(): Promise<boolean> {
+  return (await findSharp()) !== undefined;
+}
+
+async function loadSharp(): Promise<typeof Sharp> {
+  return (await findSharp()) as typeof Sharp;
 }

@@ -8,6 +8,9 @@ export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 // A chunk takes 8 bytes at least: hostile files could hold millions. No writer comes near this many.
 const MAX_CHUNKS = 65_536;
+const ORIENTATION = 0x0112;
+const SHORT = 3;
+const LONG = 4;
 
 /**
  * Orientation of a PNG: its eXIf chunk, which may stand before or behind the pixels.
@@ -17,6 +20,7 @@ const MAX_CHUNKS = 65_536;
 export function pngOrientation(b: Buffer): Orientation {
   for (let p = 8, chunks = 0; p + 8 <= b.length && chunks < MAX_CHUNKS; chunks++) {
     const length = b.readUInt32BE(p);
+    if (b.readUInt32BE(p + 4) === 0x49454e44) return 1; // IEND: what follows is no part of the picture
     if (b.readUInt32BE(p + 4) === 0x65584966) return exifOrientation(b.subarray(p + 8, p + 8 + length));
     p += 12 + length;
   }
@@ -29,7 +33,8 @@ export function pngOrientation(b: Buffer): Orientation {
  * @returns the orientation
  */
 export function webpOrientation(b: Buffer): Orientation {
-  if (b.toString('latin1', 12, 16) !== 'VP8X') return 1; // only the extended format holds metadata
+  // Only the extended format holds metadata, and its flags say whether that is among it.
+  if (b.toString('latin1', 12, 16) !== 'VP8X' || ((b[20] ?? 0) & 0x08) === 0) return 1;
   for (let p = 12, chunks = 0; p + 8 <= b.length && chunks < MAX_CHUNKS; chunks++) {
     const length = b.readUInt32LE(p + 4);
     if (b.toString('latin1', p, p + 4) === 'EXIF') {
@@ -42,29 +47,25 @@ export function webpOrientation(b: Buffer): Orientation {
 }
 
 /**
- * Orientation of a TIFF, whose own structure is that of EXIF. BigTIFF's is not.
- * @param b - the file
- * @returns the orientation
- */
-export function tiffOrientation(b: Buffer): Orientation {
-  return b[2] === 0x2b || b[3] === 0x2b ? 1 : exifOrientation(b);
-}
-
-/**
  * Tag 0x0112 of the first directory of a TIFF structure, which is what EXIF data is.
  * @param t - the EXIF data, without prefix
  * @returns the orientation
  */
 export function exifOrientation(t: Buffer): Orientation {
   if (t.length < 14) return 1;
-  const little = t[0] === 0x49;
+  const mark = t.toString('latin1', 0, 4);
+  if (mark !== 'II*\0' && mark !== 'MM\0*') return 1;
+  const little = mark.startsWith('II');
   const u16 = (at: number): number => (little ? t.readUInt16LE(at) : t.readUInt16BE(at));
-  const directory = little ? t.readUInt32LE(4) : t.readUInt32BE(4);
+  const u32 = (at: number): number => (little ? t.readUInt32LE(at) : t.readUInt32BE(at));
+  const directory = u32(4);
   if (directory + 2 > t.length) return 1;
   const last = Math.min(directory + 2 + 12 * u16(directory), t.length - 11);
   for (let entry = directory + 2; entry < last; entry += 12) {
-    if (u16(entry) !== 0x0112) continue;
-    const value = u16(entry + 2) === 4 && !little ? u16(entry + 10) : u16(entry + 8); // SHORT, or LONG from careless writers
+    if (u16(entry) !== ORIENTATION) continue;
+    const type = u16(entry + 2);
+    if ((type !== SHORT && type !== LONG) || u32(entry + 4) !== 1) return 1;
+    const value = type === SHORT ? u16(entry + 8) : u32(entry + 8); // LONG comes from careless writers
     return value >= 1 && value <= 8 ? (value as Orientation) : 1;
   }
   return 1;

@@ -1,14 +1,12 @@
 // Reads what must be known before any decoding from a file's header: format, size, orientation.
 import { imageSize } from 'image-size';
 import { VisionError, messageOf } from '../errors.js';
-import { readAvif } from './avif-header.js';
-import {
-  exifOrientation,
-  pngOrientation,
-  tiffOrientation,
-  webpOrientation,
-  type Orientation,
-} from './exif-orientation.js';
+import { exifOrientation, pngOrientation, webpOrientation, type Orientation } from './exif-orientation.js';
+import { unsupportedStructure } from './proven/verdict.js';
+import { readAvifStructure } from './structure/avif.js';
+import { bmpVersion, readBmpStructure } from './structure/bmp.js';
+import { readPngStructure } from './structure/png.js';
+import { readTiffStructure } from './structure/tiff.js';
 
 /** The formats that are decoded. Everything else, SVG and other active formats included, is refused by this list. */
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'bmp' | 'tiff' | 'avif';
@@ -21,8 +19,6 @@ export interface ImageHeader {
   /** Rows, as stored. */
   height: number;
   orientation: Orientation;
-  /** JPEG only: 1 grey, 3 YCbCr or RGB, 4 CMYK or YCCK. */
-  components?: number;
 }
 
 const SUPPORTED_NAMES = 'JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP';
@@ -87,23 +83,46 @@ function damaged(format: ImageFormat, why: string, cause?: unknown): VisionError
   });
 }
 
-// image-size takes time quadratic in the number of JPEG segments and AVIF boxes (2 MB of boxes: 76 s), so those two are
-// read here. It gives the orientation of JPEG only.
+// image-size takes time quadratic in the number of JPEG segments and AVIF boxes (2 MB of boxes: 76 s) and knows Windows'
+// BMPs only, so what is read of those and of TIFF and PNG elsewhere is read here too. It gives the orientation of JPEG only.
 function read(b: Buffer, format: ImageFormat): Omit<ImageHeader, 'format'> {
   if (format === 'jpeg') return readJpeg(b);
-  if (format === 'avif') {
-    const header = readAvif(b);
-    if (header === undefined) throw damaged('avif', 'it lacks image properties');
-    return header;
-  }
-  const { width, height } = imageSize(b);
-  return { width, height, orientation: ORIENTATION[format]?.(b) ?? 1 };
+  const { width, height, orientation } = READERS[format]?.(b, format) ?? imageSize(b);
+  return {
+    width,
+    height,
+    orientation: (orientation as Orientation | undefined) ?? ORIENTATION[format]?.(b) ?? 1,
+  };
+}
+
+interface Sized {
+  width: number;
+  height: number;
+  orientation?: number;
+}
+
+const READERS: Partial<Record<ImageFormat, (b: Buffer, format: ImageFormat) => Sized>> = {
+  avif: (b, format) => readAvifStructure(b) ?? missing(format, 'it lacks image properties'),
+  bmp: (b, format) => {
+    const version = bmpVersion(b);
+    if (version?.known === false) {
+      throw unsupportedStructure(
+        `a BMP of an unknown version (an information header of ${version.headerBytes} bytes)`,
+      );
+    }
+    return readBmpStructure(b) ?? missing(format, 'its information header is cut off');
+  },
+  png: (b, format) => readPngStructure(b) ?? missing(format, 'its first chunk is no header'),
+  tiff: (b, format) => readTiffStructure(b) ?? missing(format, 'its first directory lies outside the file'),
+};
+
+function missing(format: ImageFormat, why: string): never {
+  throw damaged(format, why);
 }
 
 const ORIENTATION: Partial<Record<ImageFormat, (b: Buffer) => Orientation>> = {
   png: pngOrientation,
   webp: webpOrientation,
-  tiff: tiffOrientation,
 };
 
 // Content decides, never a file name.
@@ -129,9 +148,10 @@ function isCompatibleAvif(b: Buffer): boolean {
   return false;
 }
 
-// Walks the markers up to the frame header.
+// Walks the markers up to the first scan: EXIF may stand behind the frame header.
 function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
   let orientation: Orientation = 1;
+  let size: { width: number; height: number } | undefined;
   let p = 2;
   for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
     p = b.indexOf(0xff, p);
@@ -140,20 +160,19 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
     const code = b[p++];
     if (code === undefined) break;
     if (code === 0x00 || code === 0x01 || (code >= 0xd0 && code <= 0xd8)) continue;
-    if (code === 0xda || code === 0xd9) break; // a scan, or the end, before any frame header
+    if (code === 0xda || code === 0xd9) break; // a scan, or the end
+    if (size !== undefined && p + 2 > b.length) break; // cut off; the decoder will say so
     const length = b.readUInt16BE(p);
     const isFrame = code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
-    if (isFrame)
-      return {
-        height: b.readUInt16BE(p + 3),
-        width: b.readUInt16BE(p + 5),
-        orientation,
-        components: b.readUInt8(p + 7),
-      };
+    if (isFrame) size ??= { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5) };
     if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0' && orientation === 1) {
       orientation = exifOrientation(b.subarray(p + 8, p + length));
     }
     p += length;
   }
-  throw damaged('jpeg', 'it lacks a frame header');
+  if (size === undefined) throw damaged('jpeg', 'it lacks a frame header');
+  if (size.height === 0 && size.width > 0) {
+    throw unsupportedStructure('a JPEG whose height stands behind its first scan (DNL)');
+  }
+  return { ...size, orientation };
 }

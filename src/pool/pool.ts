@@ -17,8 +17,12 @@ import type {
   WarmJob,
   WorkerConfig,
 } from './protocol.js';
+import { leaseMemory, sharpLeases } from './leases.js';
 import { LaneQueue } from './queue.js';
 import { disableTelemetry } from './telemetry.js';
+
+// One for all pools: they share libuv's threads.
+const LEASES = leaseMemory(sharpLeases());
 
 /** A job that waits or runs. */
 type EmbedJob = ImageJob | PixelsJob | TextsJob;
@@ -46,7 +50,7 @@ export interface Submission<R = Embedded> {
 export interface PoolOptions {
   workers: number;
   maxQueue: number;
-  config: Omit<WorkerConfig, 'loading'>;
+  config: Omit<WorkerConfig, 'loading' | 'leases'>;
 }
 
 /** `workers` threads, each with sessions of its own; at most one job a worker, the rest waits here. */
@@ -85,7 +89,7 @@ export class WorkerPool {
   static async start(options: PoolOptions): Promise<WorkerPool> {
     disableTelemetry();
     const gate = new ExitGate(options.workers);
-    const config: WorkerConfig = { ...options.config, loading: gate.loading('worker.js') };
+    const config: WorkerConfig = { ...options.config, loading: gate.loading('worker.js'), leases: LEASES };
     const piscina = new Piscina({
       filename: workerEntry(),
       minThreads: options.workers,

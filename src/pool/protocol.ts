@@ -4,6 +4,7 @@ import type { ImageHeader } from '../image/header.js';
 import type { DecodeOptions } from '../image/decode.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import type { Loading } from './exit-gate.js';
+import type { LeaseMemory } from './leases.js';
 
 /** All a worker needs to know; it arrives as `workerData`. */
 export interface WorkerConfig {
@@ -19,6 +20,8 @@ export interface WorkerConfig {
   sessionOptions: Record<string, unknown>;
   /** How images are decoded. */
   decode: DecodeOptions;
+  /** In turn with whom sharp is used. */
+  leases: LeaseMemory;
   /** The worker's own module, and the gate's memory, see {@link enterNative}. */
   loading: Loading;
 }

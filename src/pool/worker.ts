@@ -9,6 +9,7 @@ import { imageTensor } from '../inference/session.js';
 import { TextEmbedder } from '../inference/text-embedder.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { enterNative } from './exit-gate.js';
+import { holder } from './leases.js';
 import { reclaim } from './reclaim.js';
 import type {
   Done,
@@ -29,7 +30,7 @@ const NO_WORD_KNOWN =
   'another model.';
 
 const config = workerData as WorkerConfig;
-const preprocessor = new Preprocessor(config.preprocess, config.decode);
+const preprocessor = new Preprocessor(config.preprocess, config.decode, holder(config.leases));
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 // Opened once and kept; a failed opening is kept as well, it would fail again.
 let vision: Promise<OpenTower> | undefined;

@@ -1,12 +1,12 @@
-// The package as it is where sharp is not installed.
+// The package as it is installed without the optional package sharp.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ROOT } from './fixtures.js';
 
 /**
- * The package in a folder of its own, where only its dependencies can be found: as installed without sharp.
- * @returns the folder
+ * Copies the built package into a folder of its own, where only its dependencies can be found.
+ * @returns the folder, to be removed by the caller
  */
 export function installedWithoutSharp(): string {
   const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-without-'));

@@ -1,0 +1,41 @@
+// Which decoder is right for which AVIF.
+import type { AvifStructure } from '../structure/avif.js';
+import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
+
+const ITEMS = ['av01', 'grid', 'Exif', 'mime'];
+// How YUV becomes RGB, by the numbers of ITU-T H.273; undefined where the boxes do not say.
+const IDENTITY = 0;
+const MATRICES = [undefined, 0, 1, 2, 4, 5, 6, 7, 8, 9, 12];
+
+/**
+ * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, so it is asked for two kinds only.
+ * @param avif - its structure
+ * @returns the decoders that are right for it
+ * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
+ */
+export function provenForAvif(avif: AvifStructure): Proven {
+  const { width, height, streams, alpha, fullRange } = avif;
+  if (avif.cropped) throw unsupportedStructure('an AVIF of which only a part is meant (clean aperture)');
+  if (avif.premultiplied) throw unsupportedStructure('an AVIF with premultiplied alpha');
+  const unknown = avif.items.find((item) => !ITEMS.includes(item));
+  if (unknown !== undefined) throw unsupportedStructure(`an AVIF with an item of the kind "${unknown}"`);
+  if (!fitsNapi(width * height * 4)) {
+    throw unsupportedStructure(
+      `an AVIF of ${width} x ${height} pixels, more than its decoder holds (${NAPI_LIMIT})`,
+    );
+  }
+  if (!MATRICES.includes(avif.matrix)) {
+    throw unsupportedStructure(`an AVIF with the colour matrix ${avif.matrix ?? 0}`);
+  }
+  if (avif.matrix === IDENTITY && streams.some(({ chroma }) => chroma !== '4:4:4')) {
+    throw unsupportedStructure('an AVIF with RGB samples of which some are left out');
+  }
+  const [stream] = streams;
+  const structure =
+    stream === undefined ? 'an AVIF' : `a ${stream.chroma} AVIF of ${stream.bits} bits a sample`;
+  // @napi-rs/image takes the samples of such a picture for full range.
+  const isLimitedGrey = stream?.chroma === '4:0:0' && stream.bits === 8 && !alpha && fullRange !== true;
+  // For these the reference repeats chroma, too.
+  const isDeep420 = stream?.chroma === '4:2:0' && stream.bits === 12 && alpha;
+  return { decoders: [isLimitedGrey || isDeep420 ? 'sharp' : '@napi-rs/image'], structure };
+}

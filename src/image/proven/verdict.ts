@@ -1,0 +1,46 @@
+// What the lists of proven structures answer: which decoders are right for a file, or why none is.
+import { VisionError } from '../../errors.js';
+
+/** Those that there are. */
+export type Decoder = 'sharp' | '@napi-rs/image';
+
+/** What samples are: grey, light of three colours (or a palette of such), or the inks of CMYK. */
+export type Colours = 'grey' | 'rgb' | 'cmyk';
+
+/** Decoders that the differential test has proven right for a structure. */
+export interface Proven {
+  /** Best first; never empty. */
+  decoders: readonly [Decoder, ...Decoder[]];
+  /** What the file is, for messages: `progressive JPEG`. */
+  structure: string;
+}
+
+/**
+ * The error for a sound file whose structure no decoder is proven right for.
+ * @param structure - what it is, such as `a TIFF with CIELAB colours`
+ * @param advice - what to do; a sentence
+ * @returns the error
+ */
+export function unsupportedStructure(
+  structure: string,
+  advice = 'Save it as an ordinary JPEG or PNG first.',
+): VisionError {
+  return new VisionError(
+    'UNSUPPORTED_FORMAT',
+    `Expected an image of a structure that is decoded rightly but this is ${structure}. ${advice}`,
+  );
+}
+
+// What the other decoder allows a decoded image at most, whatever else is allowed: 512 MiB, and its decoders need some of it.
+const NAPI_BYTES = 480 * 1024 * 1024;
+/** The same in words; it is no option. */
+export const NAPI_LIMIT = '480 MiB at four bytes a pixel, which no option raises';
+
+/**
+ * Whether `@napi-rs/image` can hold an image.
+ * @param decodedBytes - of the decoded image
+ * @returns true if so
+ */
+export function fitsNapi(decodedBytes: number): boolean {
+  return decodedBytes <= NAPI_BYTES;
+}

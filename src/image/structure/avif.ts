@@ -1,0 +1,127 @@
+// Reads how an AVIF is built from its boxes: size, orientation, kind of pixels; in time linear in the number of boxes.
+import type { Orientation } from '../exif-orientation.js';
+
+const MAX_BOXES = 65_536;
+const FULL_BOX = 4; // version and flags
+
+interface Box {
+  type: string;
+  start: number;
+  end: number;
+}
+
+/** What an AVIF's boxes say. */
+export interface AvifStructure {
+  /** Stored, pixels: of the largest image in it. */
+  width: number;
+  height: number;
+  orientation: Orientation;
+  /** Kinds of items, such as `av01`, `grid`, `Exif`. */
+  items: string[];
+  /** Of each AV1 stream. */
+  streams: { bits: 8 | 10 | 12; chroma: '4:4:4' | '4:2:2' | '4:2:0' | '4:0:0' }[];
+  /** A part of the picture is meant, not all of it. */
+  cropped: boolean;
+  /** An auxiliary image holds alpha. */
+  alpha: boolean;
+  /** Its colours are multiplied by it. */
+  premultiplied: boolean;
+  /** Matrix coefficients (ITU-T H.273); undefined where the boxes do not say. */
+  matrix: number | undefined;
+  /** Samples fill the whole range of values; undefined where the boxes do not say. */
+  fullRange: boolean | undefined;
+}
+
+/**
+ * Reads the meta box. All items of a still AVIF share one orientation. EXIF does not count in AVIF.
+ * @param b - the file
+ * @returns the structure; undefined without image properties
+ * @see ISO/IEC 23008-12 (HEIF); AV1 Image File Format 1.1; AV1 in ISOBMFF, section 2.3 (av1C)
+ */
+export function readAvifStructure(b: Buffer): AvifStructure | undefined {
+  const meta = child(b, 0, b.length, 'meta');
+  const iprp = meta && child(b, meta.start + FULL_BOX, meta.end, 'iprp');
+  const ipco = iprp && child(b, iprp.start, iprp.end, 'ipco');
+  if (!ipco) return undefined;
+  const found: AvifStructure = {
+    width: 0,
+    height: 0,
+    orientation: 1,
+    items: itemsOf(b, meta),
+    streams: [],
+    cropped: false,
+    alpha: false,
+    premultiplied: isPremultiplied(b, meta),
+    matrix: undefined,
+    fullRange: undefined,
+  };
+  let turns = 0;
+  let mirror: number | undefined;
+  for (const box of boxes(b, ipco.start, ipco.end)) {
+    const { type, start, end } = box;
+    if (type === 'ispe' && start + 12 <= end) {
+      const w = b.readUInt32BE(start + 4);
+      const h = b.readUInt32BE(start + 8);
+      if (w * h > found.width * found.height) [found.width, found.height] = [w, h];
+    } else if (type === 'irot') turns ||= (b[start] ?? 0) & 3;
+    else if (type === 'imir') mirror ??= (b[start] ?? 0) & 1;
+    else if (type === 'clap') found.cropped = true;
+    else if (type === 'auxC') found.alpha ||= b.toString('latin1', start + FULL_BOX, end).includes('alpha');
+    else if (type === 'colr' && b.toString('latin1', start, start + 4) === 'nclx' && start + 11 <= end) {
+      found.matrix ??= b.readUInt16BE(start + 8);
+      found.fullRange ??= ((b[start + 10] as number) & 0x80) !== 0;
+    } else if (type === 'av1C' && start + 3 <= end) found.streams.push(streamOf(b[start + 2] as number));
+  }
+  return { ...found, orientation: avifOrientation(turns, mirror) };
+}
+
+// The third byte of av1C: tier, high bit depth, twelve bit, monochrome, subsampling in x and y, sample position.
+function streamOf(flags: number): AvifStructure['streams'][number] {
+  const bits = (flags & 0x40) === 0 ? 8 : (flags & 0x20) === 0 ? 10 : 12;
+  const chroma =
+    flags & 0x10 ? '4:0:0' : (flags & 0x0c) === 0x0c ? '4:2:0' : flags & 0x08 ? '4:2:2' : '4:4:4';
+  return { bits, chroma };
+}
+
+function isPremultiplied(b: Buffer, meta: Box): boolean {
+  const iref = child(b, meta.start + FULL_BOX, meta.end, 'iref');
+  return iref !== undefined && child(b, iref.start + FULL_BOX, iref.end, 'prem') !== undefined;
+}
+
+function itemsOf(b: Buffer, meta: Box): string[] {
+  const iinf = child(b, meta.start + FULL_BOX, meta.end, 'iinf');
+  if (!iinf) return [];
+  // Behind the version stands the number of items, 16 bits or, from version 1 on, 32.
+  const first = iinf.start + FULL_BOX + ((b[iinf.start] ?? 0) === 0 ? 2 : 4);
+  const kinds = new Set<string>();
+  for (const { type, start, end } of boxes(b, first, iinf.end)) {
+    if (type !== 'infe') continue;
+    const wide = (b[start] ?? 0) >= 3; // 32-bit item ids
+    const at = start + FULL_BOX + (wide ? 4 : 2) + 2;
+    if (at + 4 <= end) kinds.add(b.toString('latin1', at, at + 4));
+  }
+  return [...kinds];
+}
+
+// Quarter turns anticlockwise, then the mirror (0: top to bottom, 1: left to right), as Pillow's `irot_imir_to_exif_orientation`.
+function avifOrientation(turns: number, mirror: number | undefined): Orientation {
+  const plain: readonly Orientation[] = [1, 8, 3, 6];
+  const topBottom: readonly Orientation[] = [4, 5, 2, 7];
+  const leftRight: readonly Orientation[] = [2, 7, 4, 5];
+  return (mirror === undefined ? plain : mirror === 0 ? topBottom : leftRight)[turns] ?? 1;
+}
+
+function child(b: Buffer, start: number, end: number, type: string): Box | undefined {
+  for (const box of boxes(b, start, end)) if (box.type === type) return box;
+  return undefined;
+}
+
+// ISO base media boxes on one level. A size below 8 (0 "to the end" and 1 "64 bits" included) ends the walk; too many boxes do too.
+function* boxes(b: Buffer, start: number, end: number): Generator<Box> {
+  for (let p = start, n = 0; p + 8 <= end && n < MAX_BOXES; n++) {
+    const size = b.readUInt32BE(p);
+    if (size < 8 || p + size > end) return;
+    yield { type: b.toString('latin1', p + 4, p + 8), start: p + 8, end: p + size };
+    p += size;
+  }
+}

@@ -1,0 +1,84 @@
+// Reads how a PNG is built: its header's fields and the kinds of its chunks.
+
+/** How a PNG is built. */
+export interface PngStructure {
+  width: number;
+  height: number;
+  depth: number;
+  /** 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA. */
+  colourType: number;
+  compression: number;
+  filter: number;
+  /** 0 none, 1 Adam7. */
+  interlace: number;
+  /** Xcode's own variant, which is no PNG: the CgBI chunk stands first. */
+  crushed: boolean;
+  /** A critical chunk (their names begin with a capital) that the standard does not know. */
+  unknownCritical: string | undefined;
+  /** Palette, transparency and picture data stand as often and in the order that the standard says. */
+  regular: boolean;
+}
+
+const DECISIVE: Readonly<Record<string, string>> = {
+  IHDR: 'H',
+  PLTE: 'P',
+  tRNS: 'T',
+  IDAT: 'D',
+  IEND: 'E',
+};
+// A chunk takes 12 bytes at least: hostile files could hold millions.
+const MAX_CHUNKS = 65_536;
+
+/**
+ * Reads the header and walks the chunks.
+ * @param bytes - the whole file
+ * @returns the structure; undefined where the header is not in its place
+ * @see ISO/IEC 15948, PNG; section 11
+ */
+export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
+  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const crushed = b.toString('latin1', 12, 16) === 'CgBI';
+  const start = crushed ? 8 + 12 + b.readUInt32BE(8) : 8;
+  if (b.length < start + 33 || b.toString('latin1', start + 4, start + 8) !== 'IHDR') return undefined;
+  const header = start + 8;
+  return {
+    width: b.readUInt32BE(header),
+    height: b.readUInt32BE(header + 4),
+    depth: b[header + 8] as number,
+    colourType: b[header + 9] as number,
+    compression: b[header + 10] as number,
+    filter: b[header + 11] as number,
+    interlace: b[header + 12] as number,
+    crushed,
+    ...readChunks(b, start),
+  };
+}
+
+function readChunks(b: Buffer, start: number): Pick<PngStructure, 'unknownCritical' | 'regular'> {
+  // One letter for each chunk that decides about pixels, in their order.
+  let order = '';
+  let regular = true;
+  let unknownCritical: string | undefined;
+  let entries = 0;
+  for (let p = start, n = 0; p + 8 <= b.length && n < MAX_CHUNKS; n++) {
+    const name = b.toString('latin1', p + 4, p + 8);
+    const length = b.readUInt32BE(p);
+    const letter = DECISIVE[name];
+    if (letter === undefined) {
+      const isCritical = ((b[p + 4] as number) & 0x20) === 0;
+      if (isCritical) unknownCritical ??= name;
+      // Something else between two pieces of picture data divides them.
+      else if (order.endsWith('D')) order += ' ';
+    } else if (!(letter === 'D' && order.endsWith('D'))) {
+      order += letter;
+    }
+    if (letter === 'P') {
+      entries = length / 3;
+      regular &&= Number.isInteger(entries) && entries >= 1 && entries <= 256;
+    } else if (letter === 'T') {
+      regular &&= length >= 1 && length <= Math.max(6, entries);
+    } else if (letter === 'E') break;
+    p += 12 + length;
+  }
+  return { unknownCritical, regular: regular && /^HP?T?D ?E$/.test(order) };
+}
