@@ -18,6 +18,7 @@ interface Value {
   values: readonly number[];
 }
 
+const LONG_HEADER = 108;
 const [FILE_SIZE_AT, OFFSET_AT] = [2, 10]; // in the file header
 const MASKS = [
   0xf800, 0x7e0, 0x1f, 0x7c00, 0x3e0, 0xff0000, 0xff00, 0xff, 0xff000000, 0, 0xffffffff, 0xf, 0xf0f0,
@@ -92,6 +93,23 @@ function setValue(
   if (at + width > bytes.length) return false;
   bytes.writeUIntLE(value % 2 ** (8 * width), at, width);
   return true;
+}
+
+/**
+ * The same BMP for Pillow 9.4, which knows no headers of 52 and 56 bytes, where 12.3 does: they are the beginning of the
+ * header of 108 bytes.
+ * @param bytes - a BMP
+ * @returns the same bytes where the header has another size
+ */
+export function withKnownHeader(bytes: Buffer): Buffer {
+  if (bytes.length < 70 || ![52, 56].includes(bytes.readUInt32LE(14))) return bytes;
+  const end = 14 + bytes.readUInt32LE(14);
+  const more = Buffer.alloc(14 + LONG_HEADER - end);
+  const known = Buffer.concat([bytes.subarray(0, end), more, bytes.subarray(end)]);
+  const offset = bytes.readUInt32LE(OFFSET_AT);
+  known.writeUInt32LE(LONG_HEADER, 14);
+  if (offset >= end) known.writeUInt32LE((offset + more.length) % 2 ** 32, OFFSET_AT);
+  return known;
 }
 
 type Change = (bmp: Bmp, random: Random) => string | undefined;
