@@ -271,7 +271,8 @@ architecture('the decoder process loads what decodes and nothing else', () => {
     for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
   };
   visit('pool/decoder-process.ts');
-  const allowed = /^(image\/.*|pool\/(decoder-process|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
+  const allowed =
+    /^(image\/.*|pool\/(decoder-process|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
   assert.equal(
     [...reached].filter((file) => !allowed.test(file)),
     [],

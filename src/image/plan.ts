@@ -79,7 +79,9 @@ function planJpeg(bytes: Uint8Array): DecodingPlan {
 function planPng(bytes: Uint8Array): DecodingPlan {
   const png = readPngStructure(bytes);
   if (png === undefined) throw decodeFailed('png', 'its header chunk is not in its place');
-  return { ...provenForPng(png), bytes };
+  const proven = provenForPng(png);
+  if (!png.complete) throw decodeFailed('png', 'its end chunk (IEND) is missing');
+  return { ...proven, bytes };
 }
 
 function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {

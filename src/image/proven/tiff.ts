@@ -80,7 +80,8 @@ export function provenForTiff(tiff: TiffStructure): Proven & { colours: Colours 
     throw unsupportedStructure(`a TIFF ${odd}`, 'Save it as an ordinary TIFF, PNG or JPEG first.');
   const colours = COLOURS[tiff.photometric] as string;
   const isGrey = tiff.photometric === GREY_WHITE_IS_0 || tiff.photometric === GREY_BLACK_IS_0;
-  const structure = `a ${COMPRESSIONS[tiff.compression] as string} ${colours} TIFF of ${tiff.bits[0] as number} bits a sample`;
+  const compression = COMPRESSIONS[tiff.compression] as string;
+  const structure = `a TIFF (${compression}, ${colours}, ${tiff.bits[0] as number} bits a sample)`;
   return {
     decoders: isProvenForNapi(tiff) ? ['sharp', '@napi-rs/image'] : ['sharp'],
     structure,
@@ -159,6 +160,7 @@ function oddStorage(tiff: TiffStructure): string | undefined {
     if (samples === 2 || compression === JPEG) return 'with separate planes of this kind';
   }
   if (fillOrder !== 1 && fillOrder !== 2) return `of unknown fill order (${fillOrder})`;
+  if (tiff.mistyped) return 'whose directory has values of a type that does not belong there';
   if (doubled) return 'whose directory names the same thing twice';
   return undefined;
 }

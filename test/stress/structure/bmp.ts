@@ -18,6 +18,7 @@ interface Value {
   values: readonly number[];
 }
 
+const OLD_HEADER = 12;
 const LONG_HEADER = 108;
 const [FILE_SIZE_AT, OFFSET_AT] = [2, 10]; // in the file header
 const MASKS = [
@@ -96,13 +97,24 @@ function setValue(
 }
 
 /**
- * The same BMP for Pillow 9.4, which knows no headers of 52 and 56 bytes, where 12.3 does: they are the beginning of the
- * header of 108 bytes.
+ * The same BMP for Pillow 9.4, where 12.3 knows more: headers of 52 and 56 bytes, which are the beginning of the one of 108;
+ * and that the entries of OS/2's palettes have three bytes, also where the data offset forgets them.
  * @param bytes - a BMP
- * @returns the same bytes where the header has another size
+ * @returns the same bytes where both versions agree
  */
 export function withKnownHeader(bytes: Buffer): Buffer {
-  if (bytes.length < 70 || ![52, 56].includes(bytes.readUInt32LE(14))) return bytes;
+  if (bytes.length < 70) return bytes;
+  const bits = bytes.readUInt16LE(24);
+  if (
+    bytes.readUInt32LE(14) === OLD_HEADER &&
+    bytes.readUInt32LE(OFFSET_AT) === 14 + OLD_HEADER &&
+    bits <= 8
+  ) {
+    const known = Buffer.from(bytes);
+    known.writeUInt32LE(14 + OLD_HEADER + 3 * 2 ** bits, OFFSET_AT);
+    return known;
+  }
+  if (![52, 56].includes(bytes.readUInt32LE(14))) return bytes;
   const end = 14 + bytes.readUInt32LE(14);
   const more = Buffer.alloc(14 + LONG_HEADER - end);
   const known = Buffer.concat([bytes.subarray(0, end), more, bytes.subarray(end)]);
