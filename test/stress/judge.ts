@@ -53,8 +53,9 @@ export async function judge(
   for (const [by, decode] of references(bytes, format, pillow)) {
     const reference = await decode();
     if (reference === undefined) continue;
-    // avifdec doesn't turn its picture.
-    const same = by === 'avifdec' ? pictureOf({ ...pixels, orientation: 1 }) : picture;
+    // avifdec doesn't turn its picture, nor does sharp a PNG whose eXIf chunk stands behind the pixels.
+    const isAsStored = by === 'avifdec' || (by.startsWith('sharp') && hasLateExif(bytes, format));
+    const same = isAsStored ? pictureOf({ ...pixels, orientation: 1 }) : picture;
     const ours = format === 'gif' ? withFrameOf(reference, same, bytes) : same;
     const apart = difference(ours, reference);
     if (apart !== undefined && apart.mean <= tolerance.mean && apart.max <= tolerance.max) return { by };
@@ -71,6 +72,10 @@ export async function judge(
   const unturned = stored && difference(pictureOf({ ...pixels, orientation: 1 }), stored);
   const what = unturned?.max === 0 ? 'wrong orientation' : 'wrong picture';
   return { by: 'nobody', failure: { what, detail } };
+}
+
+function hasLateExif(bytes: Buffer, format: ImageFormat): boolean {
+  return format === 'png' && bytes.indexOf('eXIf') > bytes.indexOf('IDAT');
 }
 
 type Reference = [by: Witness, decode: () => Promise<Picture | undefined>];
