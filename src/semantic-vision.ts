@@ -1,6 +1,6 @@
 // The facade: the one place that knows all stages and puts them together.
 import { abortable, throwIfAborted } from './abort.js';
-import { VectorCache, type CachedVector } from './cache.js';
+import { VectorCache, imageKey, type CachedVector } from './cache.js';
 import { VisionError } from './errors.js';
 import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
@@ -121,7 +121,7 @@ export class SemanticVision implements AsyncDisposable {
     let weights: SharedWeights | undefined;
     try {
       model = await choosePrecision(await loadModel(options, digests), options, digests);
-      const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
+      const { workers, maxQueue, autoOrient, limitInputPixels, decode, isolation } = options;
       const session = sessionOptions(options);
       weights = new SharedWeights(model, session, digests, options);
       const config = {
@@ -130,7 +130,8 @@ export class SemanticVision implements AsyncDisposable {
         text: model.text,
         preprocess: model.preprocess,
         sessionOptions: session,
-        decode: { autoOrient, limitInputPixels, decode },
+        decode: { autoOrient, limitInputPixels, decode, background: options.flatten },
+        isolation,
       };
       throwIfAborted(options.signal);
       const pool = await WorkerPool.start({ workers, maxQueue, config });
@@ -158,7 +159,8 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - abort signal and priority
    * @returns the unit vector, with the hash of the image
    * @throws `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INPUT_EMPTY`, `UNSUPPORTED_FORMAT`, `DECODE_FAILED`,
-   * `TOO_MANY_PIXELS`, `TOO_MANY_BYTES`, `INVALID_ARGUMENT`, `QUEUE_FULL`, `ABORTED`, `CLOSED`, `WORKER_FAILED`
+   * `TOO_MANY_PIXELS`, `TOO_MANY_BYTES`, `INVALID_ARGUMENT`, `QUEUE_FULL`, `ABORTED`, `CLOSED`, `WORKER_FAILED`,
+   * `DECODER_CRASHED`
    */
   async embedImage(image: ImageInput, options?: EmbedOptions): Promise<ImageEmbedding> {
     return this.#track(async () => this.#image(image, requestOf(options, 'interactive')));
@@ -435,7 +437,7 @@ export class SemanticVision implements AsyncDisposable {
       });
       return { ...submission, result };
     };
-    const key = `image:${input.hash}`;
+    const key = imageKey(input.hash, this.#options);
     return {
       ...this.#embedding(await this.#cache.resolve(key, start, { priority, signal })),
       imageHash: input.hash,

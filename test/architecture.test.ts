@@ -96,7 +96,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
-  [9, /^(errors|types|option-reader|request|abort|stats|package-root)\.ts$/],
+  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
 ];
@@ -162,7 +162,7 @@ architecture('only the facade, the entry and the command are above all stages', 
 architecture('the command uses what every program can: the entry, and helpers that load nothing', () => {
   const deeper = imports.filter(
     ({ from, to, local }) =>
-      from.startsWith('cli/') && local && !/^(cli\/.*|index|errors|package-root)\.ts$/.test(to),
+      from.startsWith('cli/') && local && !/^(cli\/.*|index|errors|colour|package-root)\.ts$/.test(to),
   );
   assert.equal(
     deeper.map(({ from, to }) => `${from} -> ${to}`),
@@ -261,6 +261,22 @@ architecture('the worker loads neither the facade nor the pool', () => {
   visit('pool/worker.ts');
   for (const heavy of ['semantic-vision.ts', 'pool/pool.ts', 'cache.ts', 'input.ts'])
     assert.not(reached.has(heavy), heavy);
+});
+
+architecture('the decoder process loads what decodes and nothing else', () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
+  };
+  visit('pool/decoder-process.ts');
+  const allowed =
+    /^(image\/.*|pool\/(decoder-process|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
+  assert.equal(
+    [...reached].filter((file) => !allowed.test(file)),
+    [],
+  );
 });
 
 architecture('docs/errors.md names every code and no other', () => {

@@ -36,15 +36,15 @@ function outcomes(names: string[], decode: 'exact' | 'fast', root: string): Reco
 }
 
 const GIF = 'golden/images/gif_animated.gif';
-const OTHERS = [
-  'jpeg_420.jpg',
-  'png_rgb16.png',
-  'webp_lossy.webp',
-  'bmp_24.bmp',
-  'tiff_lzw.tif',
-  'avif_lossy.avif',
-];
-const NAMES = [GIF, ...OTHERS.map((name) => `golden/images/${name}`), GIF];
+const OTHERS = ['jpeg_420.jpg', 'png_rgb16.png', 'webp_lossy.webp', 'bmp_24.bmp', 'avif_lossy.avif'];
+const NAMES = [GIF, ...OTHERS.map((name) => `golden/images/${name}`), 'fuzz/tiff-packbits.tif', GIF];
+// What no other decoder is proven right for, and how the message names it.
+const NEEDS_SHARP = {
+  'golden/images/tiff_lzw.tif': /a TIFF \(LZW, RGB, 8 bits a sample\).*npm install sharp/,
+  'fuzz/webp-animated.webp': /an animated \w+ WebP.*npm install sharp/,
+  'fuzz/jpeg-arithmetic.jpg': /a JPEG \(arithmetic-coded, rgb\).*npm install sharp/,
+  'fuzz/jpeg-one-scan-a-component.jpg': /a JPEG \(baseline, rgb\).*npm install sharp/,
+};
 
 const without = suite('without sharp');
 
@@ -53,6 +53,16 @@ without('GIF: UNSUPPORTED_FORMAT that says what to install; everything else work
   assert.is(found[GIF]?.code, 'UNSUPPORTED_FORMAT');
   assert.match(found[GIF]!.message!, /GIF.*npm install sharp/);
   for (const name of NAMES.filter((other) => other !== GIF)) assert.is(found[name]?.width, 96, name);
+});
+
+without('structures that only sharp is right for: UNSUPPORTED_FORMAT that names them', () => {
+  const found = outcomes(Object.keys(NEEDS_SHARP), 'exact', WITHOUT);
+  for (const [name, message] of Object.entries(NEEDS_SHARP)) {
+    assert.is(found[name]?.code, 'UNSUPPORTED_FORMAT', name);
+    assert.match(found[name]!.message!, message);
+  }
+  const withSharp = outcomes(Object.keys(NEEDS_SHARP), 'exact', ROOT);
+  for (const name of Object.keys(NEEDS_SHARP)) assert.is(withSharp[name]?.width, 96, name);
 });
 
 without('a damaged GIF is damaged, not unsupported', () => {

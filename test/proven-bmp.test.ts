@@ -36,6 +36,7 @@ bmp('by structure', () => {
     ['a JPEG', { bits: 0, compression: 4 }, /JPEG inside/],
     ['a compression that nobody knows', { compression: 99 }, /compression 99/],
     ['two planes', { planes: 2 }, /2 planes/],
+    ['pixels that nobody finds', { dataAt: 0 }, /where its pixels begin/],
     ['257 colours', { bits: 8, palette: { at: 54, entries: 257, entryBytes: 4 } }, /257 colours/],
     ["masks in OS/2's header", { headerBytes: 64, ...masked(32, 0xff0000, 0xff00, 0xff, 0) }, /OS\/2/],
     ['masks that overlap', masked(16, 0xf800, 0xf800, 0x1f), /colour masks f800,f800,1f/],
@@ -90,6 +91,7 @@ bmp('any fields', () => {
     return (
       kinds[compression]!.includes(bits) &&
       planes === 1 &&
+      given.dataAt > 0 &&
       palette.entries <= 256 &&
       !(topDown && (compression === 1 || compression === 2)) &&
       (compression !== 3 || headerBytes !== 64) &&

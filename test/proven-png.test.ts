@@ -24,6 +24,7 @@ const PNG: PngStructure = {
   interlace: 0,
   crushed: false,
   unknownCritical: undefined,
+  complete: true,
   regular: true,
 };
 
@@ -65,6 +66,7 @@ png('any fields', () => {
     interlace: mostly(0, 1),
     crushed: fc.constantFrom(false, false, false, false, true),
     unknownCritical: fc.constantFrom(undefined, undefined, undefined, 'ABCD'),
+    complete: fc.constant(true),
     regular: fc.constantFrom(true, true, true, false),
   });
   const met = everyAnswer<PngStructure>(structures, provenForPng, (given) => {

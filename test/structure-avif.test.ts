@@ -54,10 +54,8 @@ structure('no properties: undefined; nothing in them: what the boxes do not say'
     items: [],
     streams: [],
     cropped: false,
-    alpha: false,
     premultiplied: false,
     matrix: undefined,
-    fullRange: undefined,
   });
 });
 
@@ -81,18 +79,15 @@ structure('colours: the first nclx box counts, a profile says nothing', () => {
     fc.property(fc.nat(0xffff), fc.boolean(), (matrix, full) => {
       const profile = box('colr', Buffer.from('prof'), Buffer.alloc(40, 9));
       const read = readAvifStructure(avifOf([profile, nclx(matrix, full), nclx(matrix ^ 1, !full)]))!;
-      assert.equal([read.matrix, read.fullRange], [matrix, full]);
+      assert.is(read.matrix, matrix);
     }),
   );
 });
 
-structure('size of the largest item; clean aperture; alpha', () => {
+structure('size of the largest item; clean aperture', () => {
   const read = readAvifStructure(avifOf([ispe(10, 20), ispe(300, 200), ispe(200, 299)]))!;
-  assert.equal([read.width, read.height, read.cropped, read.alpha], [300, 200, false, false]);
+  assert.equal([read.width, read.height, read.cropped], [300, 200, false]);
   assert.ok(readAvifStructure(avifOf([box('clap', Buffer.alloc(32))]))!.cropped);
-  const auxiliary = (name: string) => fullBox('auxC', 0, Buffer.from(`${name}\0`));
-  assert.ok(readAvifStructure(avifOf([auxiliary('urn:mpeg:mpegB:cicp:systems:auxiliary:alpha')]))!.alpha);
-  assert.not(readAvifStructure(avifOf([auxiliary('urn:mpeg:mpegB:cicp:systems:auxiliary:depth')]))!.alpha);
 });
 
 structure('items in every version of their boxes; premultiplied alpha', () => {

@@ -83,6 +83,12 @@ structure('where pixels begin: as the file says; behind the palette where it say
   assert.is(at(0, 24, 0, 124), 138);
 });
 
+structure('an offset of 0 before pixels without indices, where a palette may stand: nobody can tell', () => {
+  const parts = { width: 1, height: 1, pixels: Buffer.alloc(4), offset: 0 };
+  assert.is(readBmpStructure(bmpOf({ ...parts, bits: 24, coloursUsed: 5 }))!.dataAt, 0);
+  assert.is(readBmpStructure(bmpOf({ ...parts, bits: 24 }))!.dataAt, 54);
+});
+
 structure('versions: those of the list are known, the bytes decide', () => {
   const version = (headerBytes: number) => {
     const b = Buffer.alloc(18);

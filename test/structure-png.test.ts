@@ -30,6 +30,7 @@ structure('every field of the header, whatever it says', () => {
         ...fields,
         crushed: false,
         unknownCritical: undefined,
+        complete: true,
         regular: true,
       });
     }),
@@ -77,6 +78,11 @@ structure('the order of chunks', () => {
     assert.is(read(...chunks).regular, false, why);
   }
   assert.ok(read(chunk('PLTE', Buffer.alloc(768)), transparency(256), DATA, END).regular);
+});
+
+structure('complete: the end is there, whatever else is', () => {
+  for (const chunks of [[END], [DATA, END], [DATA, PALETTE, END, DATA]]) assert.ok(read(...chunks).complete);
+  for (const chunks of [[DATA], [DATA, END.subarray(0, 7)]]) assert.not(read(...chunks).complete);
 });
 
 structure('the first critical chunk that nobody knows', () => {

@@ -41,6 +41,7 @@ structure('an empty directory: the defaults of the specification', () => {
       inkSet: 1,
       palette: 'short',
       chunks: { offsets: 0, counts: 0 },
+      mistyped: false,
       doubled: false,
     });
   }
@@ -140,6 +141,16 @@ structure('a tag that stands twice: the first counts, and it is told', () => {
     assert.equal([read.compression, read.doubled], [5, true]);
     const unread = readTiffStructure(tiffOf([short(259, 5), short(305, 1), short(305, 1)], each))!;
     assert.is(unread.doubled, false, 'a tag that is not read here');
+  }
+});
+
+structure('values that are no whole numbers: told of tags that are read here', () => {
+  for (const type of [0, 2, 5, 7, 10, 11, 12, 13, 99]) {
+    assert.ok(readTiffStructure(tiffOf([{ tag: 259, type, values: [] }]))!.mistyped, `type ${type}`);
+    assert.not(readTiffStructure(tiffOf([{ tag: 305, type, values: [] }]))!.mistyped, `type ${type}`);
+  }
+  for (const type of [1, 3, 4, 6, 8, 9, 16, 17]) {
+    assert.not(readTiffStructure(tiffOf([{ tag: 259, type, values: [] }]))!.mistyped, `type ${type}`);
   }
 });
 

@@ -4,7 +4,9 @@ import { agreement } from './agreement.js';
 import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
+import { fsLatency } from './fs-latency.js';
 import { fullSize } from './full-size.js';
+import { isolation } from './isolation.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
 import { quantised } from './quantised.js';
@@ -21,9 +23,11 @@ export const TRIALS: readonly Trial[] = [
   throughput,
   cacheHit,
   eventLoop,
+  fsLatency,
   stages,
   kernel,
   fileToTensor,
+  isolation,
   quantised,
   fullSize,
   so400m,

@@ -22,12 +22,18 @@ export interface PixelLayout {
 
 /** Where pixels of any layout lie that a decoder leaves. */
 export interface StoredLayout extends Omit<PixelLayout, 'channels'> {
-  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is dropped. */
+  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
   channels: 1 | 2 | 3 | 4;
   /** Default 1. 2: in the machine's byte order, of which the high byte is taken. */
   bytesPerSample?: 1 | 2;
   /** Default 1. EXIF's; how the pixels have to be turned before resizing. */
   orientation?: Orientation;
+  /**
+   * 0xRRGGBB: pixels with alpha are composed over it before they are resized, each sample rounded to the nearest 8-bit value
+   * as Pillow's `Image.paste` with a mask does; of 16-bit samples the high bytes of colour and alpha count. Without it alpha
+   * is dropped.
+   */
+  background?: number | undefined;
 }
 
 /** Pillow's filters. All but `nearest` are antialiased: shrinking widens them to cover every source pixel. */
@@ -64,6 +70,7 @@ type ResizeNumbers = [
   rowStride: number,
   bytesPerSample: number,
   orientation: number,
+  background: number | undefined,
   resizedWidth: number,
   resizedHeight: number,
   filter: number,
@@ -76,6 +83,7 @@ type ResizeNumbers = [
 /** What native/addon.cc exports; each signature is repeated above its C++ function. */
 interface Addon {
   byteDotProducts(): string[];
+  endWithParent(): void;
   kernelImplementation(): string;
   kernelImplementations(): string[];
   normalize(
@@ -157,6 +165,21 @@ export function byteDotProducts(): string[] {
 }
 
 /**
+ * For child processes: ends this process, whatever it is doing, when its standard input ends. The parent holds the other
+ * end and lets go of it when it ends itself, however that comes about.
+ * @throws {VisionError} WORKER_FAILED when no thread can be started to watch; NATIVE_UNAVAILABLE; INVALID_OPTION when
+ * `SEMANTIC_VISION_KERNEL` names none of the implementations
+ */
+export function endWithParent(): void {
+  const native = addon();
+  try {
+    native.endWithParent();
+  } catch (cause) {
+    throw new VisionError('WORKER_FAILED', `${messageOf(cause)}.`, { cause });
+  }
+}
+
+/**
  * The kernel implementations that this CPU can run.
  * @returns names, best first; `scalar` is always the last
  * @throws {VisionError} NATIVE_UNAVAILABLE; INVALID_OPTION when `SEMANTIC_VISION_KERNEL` names none of them
@@ -203,12 +226,21 @@ export function normalizeInto(
 }
 
 function resizeNumbers(layout: StoredLayout, geometry: ResizeGeometry): ResizeNumbers {
-  const { offset, width, height, channels, rowStride, bytesPerSample = 1, orientation = 1 } = layout;
+  const {
+    offset,
+    width,
+    height,
+    channels,
+    rowStride,
+    bytesPerSample = 1,
+    orientation = 1,
+    background,
+  } = layout;
   const { crop, filter } = geometry;
   const number = Object.hasOwn(FILTERS, filter) ? FILTERS[filter] : Number.NaN; // which the addon refuses
   const { left, top } = crop;
   return [
-    ...([offset, width, height, channels, rowStride, bytesPerSample, orientation] as const),
+    ...([offset, width, height, channels, rowStride, bytesPerSample, orientation, background] as const),
     ...([geometry.width, geometry.height, number, left, top, crop.width, crop.height] as const),
   ];
 }

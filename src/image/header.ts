@@ -150,7 +150,7 @@ function isCompatibleAvif(b: Buffer): boolean {
 
 // Walks the markers up to the first scan: EXIF may stand behind the frame header.
 function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
-  let orientation: Orientation = 1;
+  let orientation: Orientation | undefined;
   let size: { width: number; height: number } | undefined;
   let p = 2;
   for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
@@ -165,8 +165,8 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
     const length = b.readUInt16BE(p);
     const isFrame = code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
     if (isFrame) size ??= { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5) };
-    if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0' && orientation === 1) {
-      orientation = exifOrientation(b.subarray(p + 8, p + length));
+    if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0') {
+      orientation ??= exifOrientation(b.subarray(p + 8, p + length));
     }
     p += length;
   }
@@ -174,5 +174,5 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
   if (size.height === 0 && size.width > 0) {
     throw unsupportedStructure('a JPEG whose height stands behind its first scan (DNL)');
   }
-  return { ...size, orientation };
+  return { ...size, orientation: orientation ?? 1 };
 }

@@ -11,13 +11,26 @@ export interface Pixels {
   width: number;
   /** Rows, before `orientation`. */
   height: number;
-  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is dropped, never blended, as the reference's convert('RGB') does. */
+  /**
+   * 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is dropped, as the reference's convert('RGB') does, unless a background is
+   * asked for.
+   */
   channels: 1 | 2 | 3 | 4;
   /** 2 for 16-bit samples, of which the kernel takes the high byte. */
   bytesPerSample: 1 | 2;
   /** Still to be applied. */
   orientation: Orientation;
 }
+
+/** The least that can be resized: what proves that the kernel works. */
+export const ONE_GREY_PIXEL: Pixels = {
+  data: Uint8Array.of(128),
+  width: 1,
+  height: 1,
+  channels: 1,
+  bytesPerSample: 1,
+  orientation: 1,
+};
 
 /**
  * The error for damaged bytes.

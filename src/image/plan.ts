@@ -26,7 +26,14 @@ export interface DecodingPlan extends Proven {
   colours: Colours;
 }
 
-type Planner = (bytes: Uint8Array, header: ImageHeader, limitInputPixels: number) => DecodingPlan;
+/** What matters for the plan. */
+export interface PlanOptions {
+  limitInputPixels: number;
+  /** Alpha will be read; otherwise nothing is transparent. */
+  keepAlpha: boolean;
+}
+
+type Planner = (bytes: Uint8Array, header: ImageHeader, options: PlanOptions) => DecodingPlan;
 
 const PLANNERS: Readonly<Record<ImageFormat, Planner>> = {
   jpeg: planJpeg,
@@ -42,13 +49,13 @@ const PLANNERS: Readonly<Record<ImageFormat, Planner>> = {
  * Plans the decoding of an image.
  * @param bytes - the whole file
  * @param header - what its header says
- * @param limitInputPixels - most pixels
+ * @param options - limit, and whether alpha matters
  * @returns the plan
  * @throws `UNSUPPORTED_FORMAT` naming a structure that no decoder is proven right for, `DECODE_FAILED` for one that is cut
  * off, `TOO_MANY_PIXELS`
  */
-export function planDecoding(bytes: Uint8Array, header: ImageHeader, limitInputPixels: number): DecodingPlan {
-  return PLANNERS[header.format](bytes, header, limitInputPixels);
+export function planDecoding(bytes: Uint8Array, header: ImageHeader, options: PlanOptions): DecodingPlan {
+  return PLANNERS[header.format](bytes, header, options);
 }
 
 function plain(bytes: Uint8Array, proven: Proven): DecodingPlan {
@@ -72,7 +79,9 @@ function planJpeg(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
 function planPng(bytes: Uint8Array): DecodingPlan {
   const png = readPngStructure(bytes);
   if (png === undefined) throw decodeFailed('png', 'its header chunk is not in its place');
-  return { ...provenForPng(png), bytes };
+  const proven = provenForPng(png);
+  if (!png.complete) throw decodeFailed('png', 'its end chunk (IEND) is missing');
+  return { ...proven, bytes };
 }
 
 function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
@@ -89,8 +98,12 @@ function planAvif(bytes: Uint8Array): DecodingPlan {
   return plain(bytes, provenForAvif(avif));
 }
 
-function planGif(bytes: Uint8Array, _header: ImageHeader, limitInputPixels: number): DecodingPlan {
-  const frame = firstGifFrame(bytes);
+function planGif(
+  bytes: Uint8Array,
+  _: ImageHeader,
+  { limitInputPixels, keepAlpha }: PlanOptions,
+): DecodingPlan {
+  const frame = firstGifFrame(bytes, keepAlpha);
   if (frame === undefined) throw decodeFailed('gif', 'its first frame is truncated');
   const { width, height } = frame;
   if (width * height > limitInputPixels)

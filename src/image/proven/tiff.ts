@@ -81,7 +81,8 @@ export function provenForTiff(tiff: TiffStructure): Proven & { colours: Colours 
     throw unsupportedStructure(`a TIFF ${odd}`, 'Save it as an ordinary TIFF, PNG or JPEG first.');
   const colours = COLOURS[tiff.photometric] as string;
   const isGrey = tiff.photometric === GREY_WHITE_IS_0 || tiff.photometric === GREY_BLACK_IS_0;
-  const structure = `a ${COMPRESSIONS[tiff.compression] as string} ${colours} TIFF of ${tiff.bits[0] as number} bits a sample`;
+  const compression = COMPRESSIONS[tiff.compression] as string;
+  const structure = `a TIFF (${compression}, ${colours}, ${tiff.bits[0] as number} bits a sample)`;
   return {
     decoders: isProvenForNapi(tiff) ? ['sharp', '@napi-rs/image'] : ['sharp'],
     structure,
@@ -160,28 +161,29 @@ function oddStorage(tiff: TiffStructure): string | undefined {
     if (samples === 2 || compression === JPEG) return 'with separate planes of this kind';
   }
   if (fillOrder !== 1 && fillOrder !== 2) return `of unknown fill order (${fillOrder})`;
+  if (tiff.mistyped) return 'whose directory has values of a type that does not belong there';
   if (doubled) return 'whose directory names the same thing twice';
   return undefined;
 }
 
-// Its decoder takes whatever alpha there is for plain alpha, knows few compressions, and panics on tiled planes.
+// Its decoder takes whatever alpha there is for plain alpha, fails on LZW without an end code, takes broken off Deflate
+// for whole, and panics on tiled planes.
 function isProvenForNapi(tiff: TiffStructure): boolean {
   const { big, compression, photometric, samples, extraSamples, planar, tiled, bits, fillOrder, chunks } =
     tiff;
-  // libtiff passes over a predictor where the compression has none; this decoder would apply it.
-  const isPredictorMeant = tiff.predictor === NO_PREDICTOR || PREDICTED.includes(compression);
   const decodedBytes = tiff.width * tiff.height * samples * ((bits[0] as number) / BITS_A_BYTE);
   const isRgb = photometric === RGB && (samples === 3 || (samples === 4 && extraSamples.join() === '2'));
   const isGrey = photometric === GREY_BLACK_IS_0 && samples === 1;
   return (
     !big &&
-    [1, 5, 8, 32773].includes(compression) &&
+    [1, 32773].includes(compression) &&
     (isRgb || isGrey) &&
     [8, 16].includes(bits[0] as number) &&
     planar === 1 &&
     !tiled &&
     fillOrder === 1 &&
-    isPredictorMeant &&
+    // libtiff passes over a predictor where the compression has none; this decoder would apply it.
+    tiff.predictor === NO_PREDICTOR &&
     chunks.counts === chunks.offsets &&
     // The picture, its decoder's copy of it, and the strips: all of it where there is only one.
     fitsNapi(3 * decodedBytes)

@@ -62,7 +62,8 @@ function formOf(bytes: Uint8Array, bmp: BmpStructure): Form | undefined {
     return pixels && { bits: 8, masks: [], pixels };
   }
   const length = Math.ceil((width * bits) / 32) * 4 * height;
-  if (dataAt < palette.at || dataAt + length > bytes.length) return undefined;
+  const paletteEnd = palette.at + palette.entries * palette.entryBytes;
+  if (dataAt < palette.at || Math.max(dataAt + length, paletteEnd) > bytes.length) return undefined;
   if (bits === 16) {
     return {
       bits: 24,

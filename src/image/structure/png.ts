@@ -15,6 +15,8 @@ export interface PngStructure {
   crushed: boolean;
   /** A critical chunk (their names begin with a capital) that the standard does not know. */
   unknownCritical: string | undefined;
+  /** The chunk that ends the picture is there. */
+  complete: boolean;
   /** Palette, transparency and picture data stand as often and in the order that the standard says. */
   regular: boolean;
 }
@@ -54,7 +56,10 @@ export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
   };
 }
 
-function readChunks(b: Buffer, start: number): Pick<PngStructure, 'unknownCritical' | 'regular'> {
+function readChunks(
+  b: Buffer,
+  start: number,
+): Pick<PngStructure, 'unknownCritical' | 'complete' | 'regular'> {
   // One letter for each chunk that decides about pixels, in their order.
   let order = '';
   let regular = true;
@@ -80,5 +85,5 @@ function readChunks(b: Buffer, start: number): Pick<PngStructure, 'unknownCritic
     } else if (letter === 'E') break;
     p += 12 + length;
   }
-  return { unknownCritical, regular: regular && /^HP?T?D ?E$/.test(order) };
+  return { unknownCritical, complete: order.endsWith('E'), regular: regular && /^HP?T?D ?E$/.test(order) };
 }

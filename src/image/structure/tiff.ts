@@ -29,6 +29,8 @@ export interface TiffStructure {
   palette: 'whole' | 'short' | 'of 8 bits';
   /** How many places and how many lengths of strips or tiles there are. */
   chunks: { offsets: number; counts: number };
+  /** A tag that is read here has values that are no whole numbers. */
+  mistyped: boolean;
   /** A tag that is read here stands in the directory twice. */
   doubled: boolean;
 }
@@ -190,6 +192,7 @@ function structureOf(entries: Map<number, Entry> & { doubled?: boolean }): Omit<
     chunks: tiled
       ? { offsets: countOf(TAG.tileOffsets), counts: countOf(TAG.tileByteCounts) }
       : { offsets: countOf(TAG.stripOffsets), counts: countOf(TAG.stripByteCounts) },
+    mistyped: [...entries.values()].some(({ type }) => TYPE_BYTES[type] === undefined),
     doubled: entries.doubled === true,
   };
 }
