@@ -91,7 +91,7 @@ const TS_PACKETS = [0, 188, 376];
 // ITU-T T.81 aside, Apple's tools write PNGs whose pixels no PNG decoder reads.
 const CGBI = foreign(
   'image',
-  "Xcode's own PNG (CgBI)",
+  'PNG (CgBI of Xcode)',
   'Take the original, or convert it back with "pngcrush -revert-iphone-optimizations".',
 );
 
