@@ -97,10 +97,17 @@ PixelView Arguments::Pixels(size_t index, Span<uint8_t> source) { return Rows(in
 StoredImage Arguments::Stored(size_t index, Span<uint8_t> source) {
   const uint64_t sample_bytes = Integer(index + 5, "bytesPerSample", 1, 2);
   const uint64_t orientation = Integer(index + 6, "orientation", 1, 8);
+  const std::optional<Colour> background = Background(index + 7);
   if (!ok()) return {};
   const PixelView view = Rows(index, source, 1, sample_bytes);
   return {view.data,     view.width, view.height, view.row_stride, view.channels, static_cast<size_t>(sample_bytes),
-          static_cast<int>(orientation)};
+          static_cast<int>(orientation), background};
+}
+
+std::optional<Colour> Arguments::Background(size_t index) {
+  if (info_[index].IsUndefined()) return std::nullopt;
+  const uint64_t colour = Integer(index, "background", 0, 0xffffff);
+  return Colour{static_cast<uint8_t>(colour >> 16), static_cast<uint8_t>(colour >> 8), static_cast<uint8_t>(colour)};
 }
 
 PixelView Arguments::Rows(size_t index, Span<uint8_t> source, uint64_t least_channels, uint64_t sample_bytes) {

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "kernels/implementations.h"
@@ -40,7 +41,8 @@ class Arguments {
   // Five arguments from `index` on: offset, width, height, channels, row stride; all of it within `source`.
   PixelView Pixels(size_t index, Span<uint8_t> source);
 
-  // Seven arguments from `index` on: those of Pixels(), with 1 to 4 channels, then bytes per sample and orientation.
+  // Eight arguments from `index` on: those of Pixels(), with 1 to 4 channels, then bytes per sample, orientation and
+  // background.
   StoredImage Stored(size_t index, Span<uint8_t> source);
 
   // Optional: `otherwise` when undefined or not given.
@@ -56,6 +58,8 @@ class Arguments {
   Napi::Value Throw() const;
 
  private:
+  // Optional: 0xRRGGBB; none when undefined.
+  std::optional<Colour> Background(size_t index);
   // What Pixels() and Stored() have in common; a pixel takes `sample_bytes` for each channel.
   PixelView Rows(size_t index, Span<uint8_t> source, uint64_t least_channels, uint64_t sample_bytes);
   void FailExpected(const char* name, const std::string& expected, const std::string& received);

@@ -1,6 +1,7 @@
 // Stage 2: vectors by key, least recently used out first; one computation per key in flight.
 import { LRUCache } from 'lru-cache';
 import { abortable } from './abort.js';
+import { formatColour } from './colour.js';
 import type { Submission } from './pool/pool.js';
 import type { EmbedOptions, VisionStats } from './types.js';
 
@@ -21,6 +22,17 @@ interface Flight {
   readonly entry: Promise<Entry>;
   readonly submission: Submission;
   waiters: number;
+}
+
+/**
+ * The key of an image's vector.
+ * @param hash - of the image
+ * @param options - that the vector depends on
+ * @param options.flatten - 0xRRGGBB, what alpha is composed over; undefined: alpha is dropped
+ * @returns the key
+ */
+export function imageKey(hash: string, { flatten }: { flatten: number | undefined }): string {
+  return flatten === undefined ? `image:${hash}` : `image:${hash}:flatten=${formatColour(flatten)}`;
 }
 
 // What an entry costs besides its vector: key, objects, map slots; measured as about 400 bytes a vector on Node 20.

@@ -9,7 +9,7 @@ export {
 } from './index/vector-index.js';
 export type * from './index/types.js';
 export { VisionError, ERROR_CODES, type VisionErrorCode } from './errors.js';
-export { preprocess } from './image/preprocess.js';
+export { preprocess, type PreprocessOptions } from './image/preprocess.js';
 export type { PreprocessConfig, Resample, Size } from './image/preprocessing.js';
 export type { DecodeMode } from './image/decode.js';
 export type { SemanticVisionOptions } from './options.js';

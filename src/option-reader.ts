@@ -1,4 +1,5 @@
 // Reads and checks single options: the one voice of what is said about them.
+import { COLOUR_FORM, parseColour } from './colour.js';
 import { VisionError, expectedButReceived } from './errors.js';
 
 /**
@@ -94,6 +95,19 @@ export class OptionReader<Options extends object> {
       throw invalidOption(name, values.map((each) => `"${each}"`).join(' or '), value);
     }
     return value as T | undefined;
+  }
+
+  /**
+   * Reads a colour.
+   * @param name - of the option
+   * @returns 0xRRGGBB
+   */
+  colour(name: keyof Options & string): number | undefined {
+    const value: unknown = this.#options[name];
+    if (value === undefined) return undefined;
+    const colour = parseColour(value);
+    if (colour === undefined) throw invalidOption(name, COLOUR_FORM, value);
+    return colour;
   }
 
   /**

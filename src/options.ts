@@ -36,15 +36,23 @@ export interface SemanticVisionOptions extends ModelOption, FetchOptions {
    * least twice the model's input size; needs the package sharp.
    */
   decode?: DecodeMode | undefined;
+  /**
+   * The colour, `#rrggbb`, that images with transparency are composed over before they are resized. By default alpha is
+   * dropped, as the reference does, and the colours that lie hidden under it are embedded.
+   */
+  flatten?: string | undefined;
 }
 
 /** {@link SemanticVisionOptions} with every default filled in; frozen. */
 export type ResolvedOptions = ModelRequest &
   Readonly<{
-    [Name in Exclude<keyof SemanticVisionOptions, keyof ModelRequest>]-?: NonNullable<
+    [Name in Exclude<keyof SemanticVisionOptions, keyof ModelRequest | 'flatten'>]-?: NonNullable<
       SemanticVisionOptions[Name]
     >;
-  }>;
+  }> & {
+    /** 0xRRGGBB; undefined: alpha is dropped. */
+    readonly flatten: number | undefined;
+  };
 
 const DECODE_MODES: readonly DecodeMode[] = ['exact', 'fast'];
 const MAX_THREADS = 1024;
@@ -64,6 +72,7 @@ const KNOWN = new Set<keyof SemanticVisionOptions>([
   'limitInputBytes',
   'autoOrient',
   'decode',
+  'flatten',
 ]);
 
 /**
@@ -91,6 +100,7 @@ export function resolveOptions(options: SemanticVisionOptions = {}, cpus = avail
     limitInputBytes: read.integer('limitInputBytes', 1, 2 ** 31 - 1) ?? 128 * MIB,
     autoOrient: read.boolean('autoOrient') ?? true,
     decode: read.oneOf('decode', DECODE_MODES) ?? 'exact',
+    flatten: read.colour('flatten'),
   });
 }
 

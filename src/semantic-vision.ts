@@ -1,6 +1,6 @@
 // The facade: the one place that knows all stages and puts them together.
 import { abortable, throwIfAborted } from './abort.js';
-import { VectorCache, type CachedVector } from './cache.js';
+import { VectorCache, imageKey, type CachedVector } from './cache.js';
 import { VisionError } from './errors.js';
 import type { SearchOptions, SearchResult } from './index/types.js';
 import type { VectorIndex } from './index/vector-index.js';
@@ -121,7 +121,7 @@ export class SemanticVision implements AsyncDisposable {
     let weights: SharedWeights | undefined;
     try {
       model = await choosePrecision(await loadModel(options, digests), options, digests);
-      const { workers, maxQueue, autoOrient, limitInputPixels, decode } = options;
+      const { workers, maxQueue, autoOrient, limitInputPixels, decode, flatten: background } = options;
       const session = sessionOptions(options);
       weights = new SharedWeights(model, session, digests, options);
       const config = {
@@ -130,7 +130,7 @@ export class SemanticVision implements AsyncDisposable {
         text: model.text,
         preprocess: model.preprocess,
         sessionOptions: session,
-        decode: { autoOrient, limitInputPixels, decode },
+        decode: { autoOrient, limitInputPixels, decode, background },
       };
       throwIfAborted(options.signal);
       const pool = await WorkerPool.start({ workers, maxQueue, config });
@@ -435,7 +435,7 @@ export class SemanticVision implements AsyncDisposable {
       });
       return { ...submission, result };
     };
-    const key = `image:${input.hash}`;
+    const key = imageKey(input.hash, this.#options);
     return {
       ...this.#embedding(await this.#cache.resolve(key, start, { priority, signal })),
       imageHash: input.hash,

@@ -1,7 +1,10 @@
 // Public types: shapes only, nothing that runs.
 import type { VisionError } from './errors.js';
 
-/** Decoded pixels: interleaved 8-bit RGB or RGBA, row-major, no padding between rows. Alpha is ignored. */
+/**
+ * Decoded pixels: interleaved 8-bit RGB or RGBA, row-major, no padding between rows. Alpha is ignored unless the option
+ * `flatten` is given.
+ */
 export interface RawImage {
   /** `width * height * channels` bytes. */
   data: Uint8Array | Uint8ClampedArray;

@@ -96,7 +96,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
-  [9, /^(errors|types|option-reader|request|abort|stats|package-root)\.ts$/],
+  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root)\.ts$/],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
 ];
@@ -164,7 +164,7 @@ architecture('the command uses what every program can: the entry, and helpers th
     ({ from, to, local }) =>
       from.startsWith('cli/') &&
       local &&
-      !/^(cli\/.*|index|errors|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(to),
+      !/^(cli\/.*|index|errors|colour|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(to),
   );
   assert.equal(
     deeper.map(({ from, to }) => `${from} -> ${to}`),

@@ -3,9 +3,11 @@ import { chmodSync, copyFileSync, mkdirSync, rmSync, statSync, utimesSync, write
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { VectorIndex } from '../dist/esm/index.js';
+import { SemanticVision, VectorIndex } from '../dist/esm/index.js';
+import { sameBits } from './helpers/assertions.js';
 import { jsonLines, run, scratch } from './helpers/cli.js';
 import { TINY_DIMENSIONS, TINY_MODEL, fixture, photo } from './helpers/fixtures.js';
+import { goldenBytes } from './helpers/golden.js';
 
 interface Built {
   entries: number;
@@ -248,6 +250,39 @@ index('an empty folder gives an empty index; a missing one is an error', async (
   assert.match(missing.stderr, /^error INPUT_NOT_FOUND: Expected a folder/);
   const file = await run(['index', 'build', photo('two-dogs'), '-o', join(folder, 'x')]);
   assert.match(file.stderr, /^error INPUT_UNREADABLE: Expected a folder .* is none/);
+});
+
+index('--flatten is remembered, and no other colour is mixed in', async () => {
+  const logos = join(folder, 'logos');
+  const white = join(folder, 'white-index');
+  const logo = join(logos, 'logo.png');
+  mkdirSync(logos);
+  writeFileSync(logo, goldenBytes('png_rgba_hidden.png'));
+  const command = ['index', 'build', logos, '-o', white, '--json', ...FEW];
+  const built = await run([...command, '--model', TINY_MODEL, '--flatten', '#FFFFFF']);
+  assert.equal(counts(JSON.parse(built.stdout) as Built), [1, 1, 0, 0, 0, 0, 0], built.stderr);
+
+  await using vision = await SemanticVision.create({ model: TINY_MODEL, flatten: '#ffffff', text: false });
+  const opened = await VectorIndex.open(white);
+  sameBits(opened.get('logo.png')!.vector, (await vision.embedImage(logo)).vector);
+  await opened.close();
+
+  const [again, same, other, word, found] = await Promise.all([
+    run(command),
+    run([...command, '--flatten=#ffffff']),
+    run([...command, '--flatten', '#000000']),
+    run([...command, '--flatten', 'white']),
+    run(['index', 'search', logo, '-i', white, ...FEW]),
+  ]);
+  for (const { stdout } of [again, same])
+    assert.equal(counts(JSON.parse(stdout) as Built), [1, 0, 0, 1, 0, 0, 0]);
+  for (const { code } of [other, word]) assert.is(code, 2);
+  assert.match(other.stderr, /"USAGE".*--flatten '#ffffff'.*'#000000'/);
+  assert.match(word.stderr, /"USAGE".*#rrggbb/);
+  assert.is(found.stdout, '1.0000  logo.png\n');
+  const late = await run(['index', 'build', photos, '-o', stored, '--flatten', '#ffffff']);
+  assert.is(late.code, 2);
+  assert.match(late.stderr, /^error USAGE: Expected no --flatten/);
 });
 
 index('a search in an index that is not there loads no model', async () => {

@@ -1,29 +1,12 @@
-// What works without the optional package sharp, and what the errors say about the rest.
+// What works without the optional packages sharp and libheif-js, and what the errors say about the rest.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
-
-/** The package in a folder of its own, where only its dependencies can be found: as installed without sharp. */
-function installedWithoutSharp(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-without-'));
-  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
-  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
-  for (const name of ['build', 'models']) symlinkSync(join(ROOT, name), join(folder, name));
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  for (const name of Object.keys(dependencies)) {
-    const link = join(folder, 'node_modules', name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), link);
-  }
-  return folder;
-}
+import { installedWithoutSharp } from './helpers/without-sharp.js';
 
 const WITHOUT = installedWithoutSharp();
 
@@ -77,6 +60,15 @@ without('GIF: UNSUPPORTED_FORMAT that says what to install; everything else work
   assert.is(found[GIF]?.code, 'UNSUPPORTED_FORMAT');
   assert.match(found[GIF]!.message!, /GIF.*npm install sharp/);
   for (const name of NAMES.filter((other) => other !== GIF)) assert.is(found[name]?.width, 96, name);
+});
+
+without('HEIC: UNSUPPORTED_FORMAT that says what to install, whole or damaged', () => {
+  const names = ['heic/plain.heic', 'cases/heic-header-only.heic'];
+  const found = outcomes(names, 'exact', WITHOUT);
+  for (const name of names) assert.is(found[name]?.code, 'UNSUPPORTED_FORMAT', name);
+  assert.match(found['heic/plain.heic']!.message!, /HEIC.*npm install libheif-js/);
+  assert.match(found['cases/heic-header-only.heic']!.message!, /HEIC/);
+  assert.is(outcomes(names, 'exact', ROOT)['heic/plain.heic']?.width, 96);
 });
 
 without('a damaged GIF is damaged, not unsupported', () => {

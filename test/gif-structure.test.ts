@@ -54,6 +54,11 @@ structure('screen and frame; outside is what reaches beyond the screen', () => {
   assert.equal(of({ screen: [0, 0] }), [4, 4, true]);
 });
 
+structure('transparency that is asked for stays', () => {
+  const input = made({ controlFlags: 0x0d });
+  assert.ok(Buffer.from(firstGifFrame(input, true)!.bytes).equals(input));
+});
+
 structure('the transparency flag is cleared, nothing else is changed, the input is left alone', () => {
   for (const localTable of [false, true]) {
     const input = made({ localTable, controlFlags: 0x0d });

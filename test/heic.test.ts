@@ -108,6 +108,25 @@ heic('cut off anywhere, or with a byte changed: a code, and the next picture is 
   assert.equal(await thumbnail(whole), good);
 });
 
+heic('alpha is dropped, or kept where a background is asked for', async () => {
+  const bytes = read('heic/alpha.heic');
+  const options = { autoOrient: true, limitInputPixels: LIMIT, decode: 'exact' } as const;
+  const background = 0x000000;
+  const target = { width: 64, height: 64 };
+  const { data, channels } = await decodePixels(bytes, readHeader(bytes, LIMIT), target, {
+    ...options,
+    background,
+  });
+  assert.is(channels, 4);
+  const dropped = await decode(bytes);
+  let alphas = 0;
+  for (let i = 0; i < 200 * 150; i++) {
+    assert.equal([...data.subarray(4 * i, 4 * i + 3)], [...dropped.data.subarray(3 * i, 3 * i + 3)]);
+    if (data[4 * i + 3] !== 255) alphas++;
+  }
+  assert.ok(alphas > 10_000);
+});
+
 heic('without a still picture: UNSUPPORTED_FORMAT that says HEIC, not damaged', async () => {
   const error = await refused(decode(read('cases/heic-header-only.heic')), 'UNSUPPORTED_FORMAT', /HEIC/);
   assert.not.match(error.message, /damaged/);

@@ -193,6 +193,92 @@ finding('external data: all of its parts, before the graph', async () => {
   assert.equal(names(await find({ revision: 'parts', localFilesOnly: true })), parts);
 });
 
+const namesAsked = () =>
+  server.seen
+    .filter(({ method }) => method === 'HEAD')
+    .map(({ path }) => path.split(/[0-9a-f]{40}\/|main\//)[1]);
+
+finding('graphs beside the configuration, with their data, are found after the folder', async () => {
+  const graph = FILES[VISION]!;
+  const configs = Object.fromEntries(Object.entries(FILES).filter(([path]) => !path.startsWith('onnx/')));
+  const root = {
+    ...configs,
+    'vision_model.onnx': graph,
+    'vision_model.onnx_data': large(77),
+    'text_model.onnx': large(88),
+  };
+  server.commit(REPO, root, 'root');
+  const { vision, text } = await find({ revision: 'root' });
+  assert.equal(
+    [vision.name, vision.data.map(({ name }) => name), text?.graph.name],
+    ['vision_model.onnx', ['vision_model.onnx_data'], 'text_model.onnx'],
+  );
+  assert.is(namesAsked().filter((path) => path?.startsWith('onnx/')).length, 1);
+  server.reset();
+  const offline = await find({ revision: 'root', localFilesOnly: true });
+  assert.equal([offline.vision, offline.text], [vision, text]);
+
+  // As Qdrant has them: one tower, one graph.
+  const clip = { ...configs, 'config.json': json({ model_type: 'clip' }), 'model.onnx': graph };
+  const one = server.commit(REPO, clip, 'one');
+  assert.is((await find({ revision: 'one' })).vision.name, 'model.onnx');
+  const graphs = namesAsked().filter((path) => path?.endsWith('.onnx'));
+  assert.equal(graphs, [VISION, 'vision_model.onnx', 'onnx/model.onnx', 'model.onnx']);
+  // A cache that Python filled.
+  rmSync(inCache('.no_exist', one), { recursive: true });
+  server.reset();
+  assert.is((await find({ revision: 'one', localFilesOnly: true, text: false })).vision.name, 'model.onnx');
+  assert.is(server.seen.length, 0);
+});
+
+finding('where the folder has the graph, nobody asks for it elsewhere', async () => {
+  await find();
+  assert.equal(
+    namesAsked().filter((path) => path?.includes('.onnx')),
+    [VISION, `${VISION}_data`, `${TEXT}_data`, TEXT],
+  );
+  assert.not(namesAsked().includes('processor_config.json'));
+});
+
+finding('no graph anywhere: all places are named, online and offline', async () => {
+  const places = /onnx\/vision_model\.onnx, vision_model\.onnx, onnx\/model\.onnx/;
+  const bare = { 'preprocessor_config.json': small(300), 'config.json': json({ model_type: 'clip' }) };
+  const revision = server.commit(REPO, { ...bare, 'onnx/model.onnx': large(1000) });
+  await refused(
+    find({ revision, dtype: 'fp16' }),
+    'MODEL_NOT_FOUND',
+    /onnx\/model_fp16\.onnx or model_fp16\.onnx .*"dtype"/,
+  );
+  const offline = { revision, localFilesOnly: true };
+  // The hub is known to lack these: to go online would not help.
+  await refused(find({ ...offline, dtype: 'fp16' }), 'MODEL_NOT_FOUND', /vision_model_fp16\.onnx/);
+  await refused(find(offline), 'MODEL_NOT_CACHED', places);
+  await find({ revision });
+  assert.is((await find(offline)).vision.name, 'onnx/model.onnx');
+});
+
+finding('processor_config.json is asked for where preprocessor_config.json is not there', async () => {
+  const { 'preprocessor_config.json': preprocessor, ...others } = FILES;
+  const commits = server.commit(REPO, { ...others, 'processor_config.json': preprocessor! }, 'v5');
+  assert.is((await find({ revision: 'v5' })).preprocessor.name, 'processor_config.json');
+  server.reset();
+  assert.is((await find({ revision: commits })).preprocessor.name, 'processor_config.json');
+  assert.is(server.seen.length, 0, 'what the hub lacks is known');
+  const offline = { revision: 'v5', localFilesOnly: true };
+  assert.is((await find(offline)).preprocessor.name, 'processor_config.json');
+  rmSync(inCache('.no_exist'), { recursive: true });
+  assert.is((await find(offline)).preprocessor.name, 'processor_config.json');
+  // A hub that is down is no reason to guess.
+  server.down = () => true;
+  await refused(find({ revision: commits }), 'HUB_UNREACHABLE');
+  server.down = undefined;
+
+  server.commit(REPO, others, 'none');
+  const either = /preprocessor_config\.json or processor_config\.json/;
+  await refused(find({ revision: 'none' }), 'MODEL_NOT_FOUND', either);
+  await refused(find({ revision: 'none', localFilesOnly: true }), 'MODEL_NOT_CACHED');
+});
+
 finding('the graph of both towers does not stand in for an image tower of a known family', async () => {
   const { [VISION]: vision, ...others } = FILES;
   server.commit(REPO, { ...others, 'onnx/model.onnx': vision! }, 'both');

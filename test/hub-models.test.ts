@@ -104,6 +104,35 @@ hub('a model of one tower has one graph, and needs no config.json', async () => 
   await vision.close();
 });
 
+hub('what transformers 5 writes, graphs in the root, a graph of float16', async () => {
+  const nested = json({
+    image_processor: JSON.parse(served('preprocessor_config.json').content.toString()) as unknown,
+  });
+  server.commit('org/root', {
+    'processor_config.json': nested,
+    'model.onnx': served('onnx/vision_model.onnx'),
+  });
+  const root = await SemanticVision.create({ model: 'org/root', cacheDir: newCache(), workers: 1 });
+  const folder = await SemanticVision.create({ model: fixture('tiny-siglip2'), workers: 1, text: false });
+  sameBits((await root.embedImage(image)).vector, (await folder.embedImage(image)).vector);
+  await root.close();
+  await folder.close();
+
+  const half = { content: readFileSync(fixture('cases/vision-fp16-input.onnx')), lfs: true };
+  const fast = readFileSync(fixture('cases/model-configs/siglip-fast.preprocessor_config.json'));
+  server.commit('org/half', {
+    'preprocessor_config.json': { content: fast, lfs: false },
+    'onnx/model_fp16.onnx': half,
+    'onnx/model.onnx': half,
+  });
+  const cacheDir = newCache();
+  for (const dtype of ['fp16', 'auto'] as const) {
+    const vision = await SemanticVision.create({ model: 'org/half', cacheDir, workers: 1, dtype });
+    assert.is((await vision.embedImage(image)).dimensions, 8);
+    await vision.close();
+  }
+});
+
 hub('dtype and revision choose the files; what is not there is named', async () => {
   const cacheDir = newCache();
   const exact = await pullModel(REPO, { cacheDir });

@@ -103,6 +103,48 @@ loading('quantised text graphs are never batched, whoever names them', async () 
   assert.is((await load('bundled')).text?.batch, false);
 });
 
+const CONFIGS = 'cases/model-configs';
+
+function withPreprocessor(name: string, content: string | Buffer, as = 'preprocessor_config.json'): string {
+  const copy = copyOfTiny(name);
+  unlinkSync(join(copy, 'preprocessor_config.json'));
+  writeFileSync(join(copy, as), content);
+  return copy;
+}
+
+loading(
+  'what transformers 5 writes is read where the other file is not there, and where it is named',
+  async () => {
+    const { preprocess } = await load(TINY_MODEL);
+    const nested = readFileSync(fixture(`${CONFIGS}/v5-nested.processor_config.json`));
+    const copy = withPreprocessor('v5', nested, 'processor_config.json');
+    const model = await load(copy);
+    assert.is(model.found.preprocessor.name, 'processor_config.json');
+    assert.equal(model.preprocess, preprocess);
+    const named = { visionModel: join(copy, 'onnx', 'vision_model.onnx') };
+    for (const preprocessorConfig of [
+      join(copy, 'processor_config.json'),
+      fixture(`${CONFIGS}/siglip-fast.preprocessor_config.json`),
+    ]) {
+      assert.equal((await load({ ...named, preprocessorConfig })).preprocess, preprocess);
+    }
+    // The older file goes first: nobody has to keep two of them alike.
+    copyFileSync(fixture('tiny-siglip/preprocessor_config.json'), join(copy, 'preprocessor_config.json'));
+    writeFileSync(join(copy, 'processor_config.json'), '{}');
+    assert.equal((await load(copy)).preprocess, preprocess);
+  },
+);
+
+loading(
+  'the configurations of the cases: ViT’s number is a square, and a byte order mark is no fault',
+  async () => {
+    const vit = readFileSync(fixture(`${CONFIGS}/size-int-vit.preprocessor_config.json`));
+    const { preprocess } = await load(withPreprocessor('vit', Buffer.concat([Buffer.from('\uFEFF'), vit])));
+    const square = { height: 64, width: 64 };
+    assert.equal([preprocess.size, preprocess.cropSize, preprocess.resample], [square, square, 2]);
+  },
+);
+
 loading('the fingerprint follows the content of weights and preprocessing, not the place', async () => {
   const { fingerprint } = await load(TINY_MODEL);
   const copy = copyOfTiny('copy');
@@ -139,7 +181,7 @@ loading(
     await refused(load(empty), 'MODEL_NOT_FOUND', /vision_model\.onnx/);
     const bare = copyOfTiny('bare');
     unlinkSync(join(bare, 'preprocessor_config.json'));
-    await refused(load(bare), 'MODEL_NOT_FOUND', /preprocessor_config\.json/);
+    await refused(load(bare), 'MODEL_NOT_FOUND', /preprocessor_config\.json or processor_config\.json in/);
   },
 );
 

@@ -29,6 +29,7 @@ options('defaults', () => {
     limitInputBytes: 128 * 1024 * 1024,
     autoOrient: true,
     decode: 'exact',
+    flatten: undefined,
     signal: undefined,
   });
   assert.equal(resolveOptions({}, 2), resolved);
@@ -111,6 +112,19 @@ options('every wrong value is INVALID_OPTION and named', async () => {
     onOptimize: ['x', 1, null, {}],
     autoOrient: ['true', 1, 0, null],
     decode: ['', 'Fast', 'exact ', 1, true, null, {}, ['fast']],
+    flatten: [
+      '',
+      '#fff',
+      'ffffff',
+      '#fffffff',
+      '#ggggg0',
+      ' #ffffff',
+      'white',
+      0xffffff,
+      null,
+      {},
+      ['#ffffff'],
+    ],
     executionProviders: ['cpu', [], [1], [null], {}, null, new Set(['cpu'])],
     sessionOptions: ['x', 1, null, [], { callback: () => 1 }],
     signal: ['x', 1, null, {}, new AbortController()],
@@ -136,6 +150,12 @@ options('what is no object is refused', async () => {
 
 options('both ways of decoding are allowed', () => {
   for (const decode of ['exact', 'fast'] as const) assert.is(resolveOptions({ decode }, 1).decode, decode);
+});
+
+options('a colour in upper or lower case is the same number', () => {
+  for (const flatten of ['#0A1bFf', '#0a1bff', '#0A1BFF'])
+    assert.is(resolveOptions({ flatten }, 1).flatten, 0x0a1bff);
+  assert.is(resolveOptions({ flatten: '#000000' }, 1).flatten, 0);
 });
 
 options('the ends of the ranges are allowed', () => {

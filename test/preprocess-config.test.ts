@@ -69,6 +69,7 @@ parsing('keys that do not touch the pixels are ignored', () => {
     device: null,
   };
   assert.equal(parse({ ...off, do_flip_channel_order: false }), parse({}));
+  assert.equal(parse({ do_pad: true }), parse({}));
 });
 
 parsing('every filter of Pillow, by number', () => {
@@ -94,7 +95,7 @@ parsing('a crop of a squashed image; crop_size as a number; the old size as a nu
 parsing('steps that are not implemented are refused, not skipped', async () => {
   for (const change of [
     { do_flip_channel_order: true },
-    { do_pad: true },
+    { pad_size: { height: 128, width: 128 }, do_pad: true },
     { do_resize: false },
     { crop_pct: 0.9 },
   ]) {
@@ -109,7 +110,7 @@ parsing('every wrong value names its key', async () => {
     [{ resample: 2.5 }, /resample/],
     [{ resample: true }, /resample/],
     [{ resample: '3' }, /resample/],
-    [{ size: undefined }, /size/],
+    [{ size: undefined, image_processor_type: undefined }, /size/],
     [{ size: { height: 64 } }, /size/],
     [{ size: { height: 64, width: 0 } }, /size\.width/],
     [{ size: { height: 64, width: 1.5 } }, /size\.width/],
@@ -123,7 +124,7 @@ parsing('every wrong value names its key', async () => {
     [{ rescale_factor: '1/255' }, /rescale_factor/],
     [{ rescale_factor: Infinity }, /rescale_factor/],
     [{ do_rescale: 'no' }, /do_rescale/],
-    [{ image_mean: undefined }, /image_mean/],
+    [{ image_mean: undefined, image_processor_type: undefined }, /image_mean/],
     [{ image_mean: [0.5, 0.5] }, /image_mean/],
     [{ image_mean: 0.5 }, /image_mean/],
     [{ image_std: ['0.5', 0.5, 0.5] }, /image_std/],

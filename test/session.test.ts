@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { fromFloat16, toFloat16 } from '../dist/esm/inference/float16.js';
 import { TowerSession, imageTensor, tokenTensor } from '../dist/esm/inference/session.js';
 import { refused, sameBits } from './helpers/assertions.js';
 import { ROOT, TINY_DIMENSIONS, TINY_MODEL, fixture } from './helpers/fixtures.js';
@@ -106,6 +107,33 @@ session(
     await double.release();
   },
 );
+
+const HALF = fixture('cases/vision-fp16-input.onnx');
+
+session('a graph of float16: pixels rounded, the embedding widened, the buffer used again', async () => {
+  const tower = await TowerSession.open(HALF, 'pixel_values', OPTIONS);
+  assert.is(tower.takesFloat16, true);
+  const pixels = new Float32Array(3 * 64 * 64).fill(1);
+  const tensor = imageTensor(pixels, 64, 64);
+  const [ones] = (await tower.run(tensor)) as [Float32Array];
+  // What ONNX Runtime answers with when it is given 0x3c00 (1) all over.
+  const expected = Uint16Array.of(48253, 48859, 14046, 15554, 49658, 15881, 47324, 14472);
+  sameBits(ones, fromFloat16(expected));
+  const rounded = Float32Array.from(pixels, (_, i) => Math.sin(i));
+  pixels.set(rounded);
+  const [sines] = (await tower.run(tensor)) as [Float32Array];
+  assert.not.equal(sines, ones);
+  sameBits(ones, fromFloat16(expected), 'the first output after the second run');
+  // Rounding twice is rounding once.
+  const bits = new Uint16Array(pixels.length);
+  toFloat16(pixels, bits);
+  sameBits((await tower.run(imageTensor(fromFloat16(bits), 64, 64)))[0]!, sines);
+  await refused(tower.run(imageTensor(new Float32Array(3 * 32 * 32), 32, 32)), 'MODEL_INVALID');
+  await refused(tower.run(tokenTensor([[1]])), 'MODEL_INVALID', /"dtype" to "fp32"/);
+  pixels.fill(1);
+  sameBits((await tower.run(tensor))[0]!, fromFloat16(expected));
+  await tower.release();
+});
 
 session('a file that is no model, empty, cut or missing: MODEL_INVALID with its path', async () => {
   const files = [

@@ -4,6 +4,7 @@ import { agreement } from './agreement.js';
 import { cacheHit } from './cache-hit.js';
 import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
+import { fsLatency } from './fs-latency.js';
 import { fullSize } from './full-size.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
@@ -21,6 +22,7 @@ export const TRIALS: readonly Trial[] = [
   throughput,
   cacheHit,
   eventLoop,
+  fsLatency,
   stages,
   kernel,
   fileToTensor,

@@ -6,6 +6,7 @@ import {
   kernelImplementation,
   kernelImplementations,
   resizeNormalizeInto,
+  type StoredLayout,
 } from '../../dist/esm/image/binding.js';
 import { geometryOf } from '../../dist/esm/image/geometry.js';
 import { valueTable } from '../../dist/esm/image/value-table.js';
@@ -34,6 +35,9 @@ const SUBJECTS: Record<string, (width: number, height: number) => Work> = {
       (width: number, height: number) => ours(width, height, name),
     ]),
   ),
+  [`${OURS}, RGBA`]: (width, height) => ours(width, height, kernelImplementation(), { channels: 4 }),
+  [`${OURS}, RGBA flattened`]: (width, height) =>
+    ours(width, height, kernelImplementation(), { channels: 4, background: 0xffffff }),
   [NAPI]: (width, height) => {
     // It takes nothing but RGBA.
     const source = pixels(width, height, 4);
@@ -85,9 +89,14 @@ export const kernel: Trial = {
   },
 };
 
-function ours(width: number, height: number, implementation: string): Work {
-  const source = pixels(width, height, 3);
-  const layout = { offset: 0, width, height, channels: 3, rowStride: width * 3 } as const;
+function ours(
+  width: number,
+  height: number,
+  implementation: string,
+  stored: Pick<StoredLayout, 'background'> & { channels: 3 | 4 } = { channels: 3 },
+): Work {
+  const source = pixels(width, height, stored.channels);
+  const layout = { ...stored, offset: 0, width, height, rowStride: width * stored.channels };
   const geometry = geometryOf(SIGLIP, width, height);
   const table = valueTable(SIGLIP);
   const target = new Float32Array(3 * SIDE * SIDE);

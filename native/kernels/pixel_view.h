@@ -12,7 +12,7 @@ struct PixelView {
   const uint8_t* data;
   size_t width;       // pixels, at least 1
   size_t height;      // rows, at least 1
-  size_t channels;    // 3 = RGB, 4 = RGBA (alpha is dropped)
+  size_t channels;    // 3 = RGB, 4 = RGBA (the fourth byte is not looked at)
   size_t row_stride;  // bytes from one row to the next, at least width * channels
 };
 

@@ -31,22 +31,23 @@ void Finish(const uint8_t* row, size_t x, size_t y, size_t columns, const Resize
 }
 
 // The upright source, a few rows at a time: its own memory where that can be read as it is, otherwise a band that is made
-// upright and 8-bit RGB on the way, so that no whole copy of the image ever exists.
+// upright, 8-bit and opaque on the way, so that no whole copy of the image ever exists.
 class UprightSource {
  public:
-  UprightSource(const StoredImage& image, ResizeContext& context) : image_(image), context_(context) {}
+  UprightSource(const ResizeKernel& kernel, const StoredImage& image, ResizeContext& context)
+      : kernel_(kernel), image_(image), context_(context) {}
 
   // Bands hold whole multiples of `unit` rows. False when there is no memory.
   bool Prepare(size_t unit) {
-    if (image_.is_plain()) return true;
-    const size_t row_bytes = 3 * image_.upright_width();
+    if (InPlace()) return true;
+    const size_t row_bytes = image_.upright_channels() * image_.upright_width();
     band_rows_ = std::max(kBandBytes / row_bytes / unit, size_t{1}) * unit;
     return context_.band.Reserve(band_rows_ * row_bytes);
   }
 
   // Where rows [row, row + unit) are, `row` a multiple of unit: as rows [*at, ...) of the result.
   PixelView Rows(size_t row, size_t* at) {
-    if (image_.is_plain()) {
+    if (InPlace()) {
       *at = row;
       return {image_.data, image_.width, image_.height, image_.channels, image_.row_stride};
     }
@@ -54,16 +55,33 @@ class UprightSource {
     if (row < first_ || row >= first_ + count_) {
       first_ = row;
       count_ = std::min(band_rows_, image_.upright_height() - row);
-      ReadUprightRows(image_, first_, count_, context_.band.data());
+      FillBand();
     }
     *at = row - first_;
-    return {context_.band.data(), width, count_, 3, 3 * width};
+    const size_t channels = image_.upright_channels();
+    return {context_.band.data(), width, count_, channels, channels * width};
   }
 
  private:
+  bool InPlace() const { return image_.is_plain() && !image_.is_composed(); }
+
+  void FillBand() {
+    uint8_t* band = context_.band.data();
+    if (!image_.is_composed()) return ReadUprightRows(image_, first_, count_, band);
+    const size_t width = image_.upright_width();
+    if (!image_.is_plain()) {
+      ReadUprightRows(image_, first_, count_, band);
+      return kernel_.compose(band, count_ * width, *image_.background, band);
+    }
+    for (size_t y = 0; y < count_; ++y) {
+      kernel_.compose(image_.data + (first_ + y) * image_.row_stride, width, *image_.background, band + 4 * width * y);
+    }
+  }
+
   // Rows of a turned image are columns of the stored one, each of whose rows is read once for a whole band.
   static constexpr size_t kBandBytes = size_t{192} << 10;
 
+  const ResizeKernel& kernel_;
   const StoredImage& image_;
   ResizeContext& context_;
   size_t band_rows_ = 0;
@@ -72,9 +90,9 @@ class UprightSource {
 };
 
 // Nearest neighbour, and plain copies: every output is one source pixel.
-bool Pick(const StoredImage& source, const ResizeRequest& request, const ResizeTarget& target,
-          ResizeContext& context) {
-  UprightSource upright(source, context);
+bool Pick(const ResizeKernel& kernel, const StoredImage& source, const ResizeRequest& request,
+          const ResizeTarget& target, ResizeContext& context) {
+  UprightSource upright(kernel, source, context);
   if (!context.positions.Reserve(request.crop_width + request.crop_height) ||
       !context.row.Reserve(request.crop_width * 3) || !upright.Prepare(1)) {
     return false;
@@ -116,7 +134,7 @@ bool Resize(const ResizeKernel& kernel, const StoredImage& source, const ResizeR
   const size_t source_width = source.upright_width();
   const size_t source_height = source.upright_height();
   const bool unchanged = source_width == request.width && source_height == request.height;
-  if (unchanged || request.filter == Filter::kNearest) return Pick(source, request, target, context);
+  if (unchanged || request.filter == Filter::kNearest) return Pick(kernel, source, request, target, context);
 
   const Axis* horizontal = context.axes.Get({source_width, request.width, request.filter, request.left,
                                              request.crop_width, kernel.horizontal_packing});
@@ -129,7 +147,7 @@ bool Resize(const ResizeKernel& kernel, const StoredImage& source, const ResizeR
   size_t strip = request.crop_width;
   while (strip > 1 && slots * kernel.batch_bytes(strip) > kRingBytes) strip = (strip + 1) / 2;
   const size_t batch_bytes = kernel.batch_bytes(strip);
-  UprightSource upright(source, context);
+  UprightSource upright(kernel, source, context);
   if (!upright.Prepare(kernel.batch_rows) || !context.ring.Reserve(slots * batch_bytes) || !context.batches.Reserve(slots) ||
       !context.row.Reserve(strip * 3 + 64) || !context.scratch.Reserve(kernel.scratch_bytes(*horizontal))) {
     return false;

@@ -5,6 +5,7 @@
 #include "axis.h"
 #include "axis_cache.h"
 #include "buffer.h"
+#include "compose.h"
 #include "pixel_view.h"
 #include "upright_rows.h"
 
@@ -26,6 +27,9 @@ struct ResizeKernel {
   // Row number `output` of the axis, `columns` interleaved RGB pixels, into `row`, which has room up to the next
   // multiple of 64 bytes. batches[0] holds the first source row that the row needs, the following ones follow.
   void (*vertical)(const uint8_t* const* batches, const Axis& axis, size_t output, size_t columns, uint8_t* row);
+
+  // For sources that are to be composed over a background.
+  ComposeFunction compose;
 };
 
 extern const ResizeKernel kResizeScalar;

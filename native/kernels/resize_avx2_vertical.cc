@@ -99,7 +99,7 @@ SEMANTIC_VISION_TARGET_AVX2 void Vertical(const uint8_t* const* batches, const A
 }  // namespace avx2
 
 const ResizeKernel kResizeAvx2 = {avx2::kBatchRows,   avx2::kPacking,   avx2::kPacking, avx2::BatchBytes,
-                                  avx2::ScratchBytes, avx2::Horizontal, avx2::Vertical};
+                                  avx2::ScratchBytes, avx2::Horizontal, avx2::Vertical, ComposeAvx2};
 
 }  // namespace semantic_vision
 

@@ -91,7 +91,7 @@ SEMANTIC_VISION_TARGET_AVX512 void Vertical(const uint8_t* const* batches, const
 }  // namespace avx512
 
 const ResizeKernel kResizeAvx512 = {avx512::kBatchRows,   kQuadPacking,       kQuadPacking,    avx512::BatchBytes,
-                                    avx512::ScratchBytes, avx512::Horizontal, avx512::Vertical};
+                                    avx512::ScratchBytes, avx512::Horizontal, avx512::Vertical, ComposeAvx2};
 
 }  // namespace semantic_vision
 

@@ -87,7 +87,7 @@ void Vertical(const uint8_t* const* batches, const Axis& axis, size_t output, si
 
 }  // namespace
 
-const ResizeKernel kResizeNeon = {1, 0, 0, BatchBytes, ScratchBytes, Horizontal, Vertical};
+const ResizeKernel kResizeNeon = {1, 0, 0, BatchBytes, ScratchBytes, Horizontal, Vertical, ComposeNeon};
 
 }  // namespace semantic_vision
 

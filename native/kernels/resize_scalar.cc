@@ -38,6 +38,6 @@ void Vertical(const uint8_t* const* batches, const Axis& axis, size_t output, si
 
 }  // namespace
 
-const ResizeKernel kResizeScalar = {1, 0, 0, BatchBytes, ScratchBytes, Horizontal, Vertical};
+const ResizeKernel kResizeScalar = {1, 0, 0, BatchBytes, ScratchBytes, Horizontal, Vertical, ComposeScalar};
 
 }  // namespace semantic_vision

@@ -6,33 +6,36 @@
 namespace semantic_vision {
 namespace {
 
-template <size_t kChannels, size_t kBytes>
+template <size_t kBytes>
+inline uint8_t ReadSample(const uint8_t* from) {
+  if (kBytes == 1) return *from;
+  uint16_t sample;
+  std::memcpy(&sample, from, 2);
+  return static_cast<uint8_t>(sample >> 8);
+}
+
+// kInto 3 writes RGB; 4 writes RGBA, of a source that has alpha.
+template <size_t kChannels, size_t kBytes, size_t kInto>
 inline void ReadPixel(const uint8_t* from, uint8_t* into) {
-  uint8_t samples[3];
-  constexpr size_t kColours = kChannels < 3 ? 1 : 3;
-  for (size_t i = 0; i < kColours; ++i) {
-    if (kBytes == 2) {
-      uint16_t sample;
-      std::memcpy(&sample, from + 2 * i, 2);
-      samples[i] = static_cast<uint8_t>(sample >> 8);
-    } else {
-      samples[i] = from[i];
-    }
-  }
-  into[0] = samples[0];
-  into[1] = samples[kColours == 3 ? 1 : 0];
-  into[2] = samples[kColours == 3 ? 2 : 0];
+  constexpr bool kColour = kChannels >= 3;
+  const uint8_t first = ReadSample<kBytes>(from);
+  const uint8_t second = kColour ? ReadSample<kBytes>(from + kBytes) : first;
+  const uint8_t third = kColour ? ReadSample<kBytes>(from + 2 * kBytes) : first;
+  into[0] = first;
+  into[1] = second;
+  into[2] = third;
+  if (kInto == 4) into[3] = ReadSample<kBytes>(from + (kChannels - 1) * kBytes);
 }
 
 // `count` pixels that lie `step` bytes apart. `roomy`: a fourth byte may be read and written with each, which makes a
 // colour pixel one load and one store.
-template <size_t kChannels, size_t kBytes>
+template <size_t kChannels, size_t kBytes, size_t kInto>
 inline void ReadRun(const uint8_t* from, ptrdiff_t step, size_t count, bool roomy, uint8_t* into) {
   if (kChannels >= 3 && kBytes == 1 && roomy) {
-    for (size_t i = 0; i < count; ++i) std::memcpy(into + 3 * i, from + static_cast<ptrdiff_t>(i) * step, 4);
+    for (size_t i = 0; i < count; ++i) std::memcpy(into + kInto * i, from + static_cast<ptrdiff_t>(i) * step, 4);
   } else {
     for (size_t i = 0; i < count; ++i) {
-      ReadPixel<kChannels, kBytes>(from + static_cast<ptrdiff_t>(i) * step, into + 3 * i);
+      ReadPixel<kChannels, kBytes, kInto>(from + static_cast<ptrdiff_t>(i) * step, into + kInto * i);
     }
   }
 }
@@ -53,7 +56,7 @@ inline void Prefetch(const uint8_t* at) {
 // Stored rows that are read side by side, so that an upright row is written in pieces of a cache line or so.
 constexpr size_t kBlock = 16;
 
-template <size_t kChannels, size_t kBytes>
+template <size_t kChannels, size_t kBytes, size_t kInto>
 void ReadRows(const StoredImage& image, size_t first, size_t count, uint8_t* into) {
   constexpr size_t kStep = kChannels * kBytes;
   const bool mirrored_x = kMirroredX[image.orientation];
@@ -71,9 +74,9 @@ void ReadRows(const StoredImage& image, size_t first, size_t count, uint8_t* int
   const size_t last_stored = mirrored_y ? 0 : image.height - 1;
 
   if (!image.transposed()) {
-    for (size_t y = first; y < first + count; ++y, into += 3 * width) {
-      ReadRun<kChannels, kBytes>(at(0, y), next_column, width - 1, y != last_stored, into);
-      ReadRun<kChannels, kBytes>(at(width - 1, y), 0, 1, false, into + 3 * (width - 1));
+    for (size_t y = first; y < first + count; ++y, into += kInto * width) {
+      ReadRun<kChannels, kBytes, kInto>(at(0, y), next_column, width - 1, y != last_stored, into);
+      ReadRun<kChannels, kBytes, kInto>(at(width - 1, y), 0, 1, false, into + kInto * (width - 1));
     }
     return;
   }
@@ -86,7 +89,8 @@ void ReadRows(const StoredImage& image, size_t first, size_t count, uint8_t* int
     }
     const bool roomy = end < width && (last_stored < begin || last_stored >= end);
     for (size_t y = 0; y < count; ++y) {
-      ReadRun<kChannels, kBytes>(at(first + y, begin), next_row, end - begin, roomy, into + 3 * (width * y + begin));
+      ReadRun<kChannels, kBytes, kInto>(at(first + y, begin), next_row, end - begin, roomy,
+                                        into + kInto * (width * y + begin));
     }
   }
 }
@@ -95,15 +99,20 @@ void ReadRows(const StoredImage& image, size_t first, size_t count, uint8_t* int
 
 void ReadUprightRows(const StoredImage& image, size_t first, size_t count, uint8_t* into) {
   const bool wide = image.bytes_per_sample == 2;
+  const bool alpha = image.is_composed();
   switch (image.channels) {
     case 1:
-      return wide ? ReadRows<1, 2>(image, first, count, into) : ReadRows<1, 1>(image, first, count, into);
+      return wide ? ReadRows<1, 2, 3>(image, first, count, into) : ReadRows<1, 1, 3>(image, first, count, into);
     case 2:
-      return wide ? ReadRows<2, 2>(image, first, count, into) : ReadRows<2, 1>(image, first, count, into);
+      if (alpha && wide) return ReadRows<2, 2, 4>(image, first, count, into);
+      if (alpha) return ReadRows<2, 1, 4>(image, first, count, into);
+      return wide ? ReadRows<2, 2, 3>(image, first, count, into) : ReadRows<2, 1, 3>(image, first, count, into);
     case 3:
-      return wide ? ReadRows<3, 2>(image, first, count, into) : ReadRows<3, 1>(image, first, count, into);
+      return wide ? ReadRows<3, 2, 3>(image, first, count, into) : ReadRows<3, 1, 3>(image, first, count, into);
     default:
-      return wide ? ReadRows<4, 2>(image, first, count, into) : ReadRows<4, 1>(image, first, count, into);
+      if (alpha && wide) return ReadRows<4, 2, 4>(image, first, count, into);
+      if (alpha) return ReadRows<4, 1, 4>(image, first, count, into);
+      return wide ? ReadRows<4, 2, 3>(image, first, count, into) : ReadRows<4, 1, 3>(image, first, count, into);
   }
 }
 

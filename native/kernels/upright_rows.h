@@ -4,6 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+
+#include "compose.h"
 
 namespace semantic_vision {
 
@@ -15,15 +18,19 @@ struct StoredImage {
   size_t channels;          // 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
   size_t bytes_per_sample;  // 2: the machine's byte order, of which the high byte is taken
   int orientation;          // EXIF, 1 to 8; 5 to 8 swap width and height
+  std::optional<Colour> background = {};  // what shows through alpha; without it alpha is dropped
 
   bool transposed() const { return orientation >= 5; }
   size_t upright_width() const { return transposed() ? height : width; }
   size_t upright_height() const { return transposed() ? width : height; }
+  bool is_composed() const { return background.has_value() && channels % 2 == 0; }
+  // What ReadUprightRows() writes: RGB, and alpha where it is needed.
+  size_t upright_channels() const { return is_composed() ? 4 : 3; }
   // Whether its rows already are what ReadUprightRows() would write, but for a fourth channel.
   bool is_plain() const { return orientation == 1 && channels >= 3 && bytes_per_sample == 1; }
 };
 
-// Writes the upright rows [first, first + count), 3 * upright_width() bytes each, one after the other.
+// Writes the upright rows [first, first + count), upright_channels() * upright_width() bytes each, one after the other.
 void ReadUprightRows(const StoredImage& image, size_t first, size_t count, uint8_t* into);
 
 }  // namespace semantic_vision

@@ -3,6 +3,7 @@
 // was found of the CPU.
 #include "../kernels/cpu.h"
 #include "../kernels/implementations.h"
+#include "compose_test.h"
 #include "harness.h"
 #include "upright_test.h"
 
@@ -112,6 +113,7 @@ int main(int count, char** arguments) {
   const size_t cases = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 2000;
   const auto& implementations = semantic_vision::SupportedImplementations();
   for (const semantic_vision::Implementation* implementation : implementations) {
+    semantic_vision::TestCompose(*implementation);
     // Scalar is what the others are compared with: it runs anyway, unless it is the only one.
     if (implementation == implementations.back() && implementations.size() > 1) continue;
     semantic_vision::TestNormalize(*implementation, cases);

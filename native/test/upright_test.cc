@@ -1,6 +1,7 @@
-// The upright copy is made pixel by pixel, from EXIF's definition: which stored row and column is seen first.
+// The upright, opaque copy is made pixel by pixel, from EXIF's definition: which stored row and column is seen first.
 #include "upright_test.h"
 
+#include "compose_test.h"
 #include "harness.h"
 
 namespace semantic_vision {
@@ -22,13 +23,21 @@ void StoredPosition(const StoredImage& image, size_t x, size_t y, size_t* column
   }
 }
 
-uint8_t Sample(const StoredImage& image, size_t column, size_t row, size_t channel) {
-  const size_t index = image.channels < 3 ? 0 : channel;
+uint8_t Stored(const StoredImage& image, size_t column, size_t row, size_t index) {
   const uint8_t* at = image.data + row * image.row_stride + (column * image.channels + index) * image.bytes_per_sample;
   if (image.bytes_per_sample == 1) return *at;
   uint16_t wide;
   std::memcpy(&wide, at, 2);
   return static_cast<uint8_t>(wide / 256);
+}
+
+// What is seen of a channel, over the background if there is one.
+uint8_t Seen(const StoredImage& image, size_t column, size_t row, size_t channel) {
+  const uint8_t sample = Stored(image, column, row, image.channels < 3 ? 0 : channel);
+  if (!image.background.has_value() || image.channels == 1 || image.channels == 3) return sample;
+  const Colour under = *image.background;
+  const uint8_t alpha = Stored(image, column, row, image.channels - 1);
+  return ComposedSample(sample, alpha, channel == 0 ? under.red : channel == 1 ? under.green : under.blue);
 }
 
 }  // namespace
@@ -50,6 +59,7 @@ void TestUpright(const Implementation& implementation, size_t count) {
     const std::unique_ptr<uint8_t[]> memory(new uint8_t[bytes]);
     for (size_t i = 0; i < bytes; ++i) memory[i] = random.Byte();
     image.data = memory.get();
+    if (random.Between(0, 1) == 0) image.background = Colour{random.Byte(), random.Byte(), random.Byte()};
 
     const size_t width = image.upright_width();
     const size_t height = image.upright_height();
@@ -57,7 +67,7 @@ void TestUpright(const Implementation& implementation, size_t count) {
     for (size_t i = 0; i < 3 * width * height; ++i) {
       size_t column, row;
       StoredPosition(image, i / 3 % width, i / 3 / width, &column, &row);
-      upright[i] = Sample(image, column, row, i % 3);
+      upright[i] = Seen(image, column, row, i % 3);
     }
     const StoredImage plain = {upright.get(), width, height, 3 * width, 3, 1, 1};
 
@@ -74,8 +84,9 @@ void TestUpright(const Implementation& implementation, size_t count) {
     if (!Resize(kResizeScalar, plain, request, {expected.get(), nullptr, nullptr}, fresh) ||
         !Resize(*implementation.resize, image, request, {actual.get(), nullptr, nullptr}, context) ||
         std::memcmp(expected.get(), actual.get(), length) != 0) {
-      std::fprintf(stderr, "orientation %d, %zu bytes a sample, to %zux%zu\n", image.orientation,
-                   image.bytes_per_sample, request.width, request.height);
+      std::fprintf(stderr, "orientation %d, %zu bytes a sample, %s, to %zux%zu\n", image.orientation,
+                   image.bytes_per_sample, image.background.has_value() ? "composed" : "alpha dropped", request.width,
+                   request.height);
       FailTest("upright", implementation.name,
                {image.data, image.width, image.height, image.channels, image.row_stride});
     }

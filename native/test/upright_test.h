@@ -1,4 +1,4 @@
-// Resizing pixels of any layout and orientation against resizing a plain upright copy of them.
+// Resizing pixels of any layout, orientation and background against resizing a plain upright copy of them.
 #ifndef SEMANTIC_VISION_TEST_UPRIGHT_TEST_H_
 #define SEMANTIC_VISION_TEST_UPRIGHT_TEST_H_
 

@@ -1,5 +1,6 @@
 // The options that commands share, and the checks that turn their text into values.
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { COLOUR_FORM, formatColour, parseColour } from '../colour.js';
 import type { OutputOptions } from './output.js';
 
 /** Where a model comes from. */
@@ -15,6 +16,8 @@ export interface ModelFlags {
 export interface RunFlags extends ModelFlags {
   workers?: number;
   threads?: number;
+  /** `#rrggbb` */
+  flatten?: string;
 }
 
 /** Options of every command. */
@@ -94,6 +97,12 @@ export function withRunFlags(command: Command): Command {
       )
       .addOption(
         new Option('--threads <n>', 'threads in each worker: more for latency').argParser(positiveInteger),
+      )
+      .addOption(
+        new Option(
+          '--flatten <#rrggbb>',
+          'compose images with transparency over this colour (default: alpha is dropped)',
+        ).argParser(colour),
       ),
   );
 }
@@ -108,6 +117,18 @@ export function positiveInteger(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError('Expected a whole number of 1 or more.');
+}
+
+/**
+ * Reads a colour.
+ * @param text - as given
+ * @returns the same in lower case
+ * @throws InvalidArgumentError
+ */
+export function colour(text: string): string {
+  const value = parseColour(text);
+  if (value !== undefined) return formatColour(value);
+  throw new InvalidArgumentError(`Expected ${COLOUR_FORM}.`);
 }
 
 /**

@@ -199,7 +199,7 @@ function addIndexCommands(index: Command, run: Runner): void {
     .addHelpText(
       'after',
       `
-The model is the one that the index was begun with, unless --model is given.
+The model is the one that the index was begun with, unless --model is given; so is the colour of --flatten.
 A file is skipped when its size and modification time are those stored with it, or when its bytes still have the
 same hash. Ctrl-C saves what is done; the same command goes on from there.
 With --json: one document, {"index","folder","model","entries","added","updated","unchanged","removed","failed",
@@ -224,7 +224,7 @@ Example:
     .addHelpText(
       'after',
       `
-The model is the one that the index was built with, unless --model is given.
+The model is the one that the index was built with, unless --model is given; so is the colour of --flatten.
 With --json: one document, {"query","index","model","results":[{"id","similarity","metadata"}]}, best first.
 
 Examples:

@@ -12,7 +12,7 @@ import type { FoundFile } from './walk.js';
 
 /**
  * Loads the model that the flags name; a download shows its progress.
- * @param flags - `--model` and its kin, `--workers`, `--threads`
+ * @param flags - `--model` and its kin, `--workers`, `--threads`, `--flatten`
  * @param context - of the command
  * @param needs - what it is for
  * @param needs.text - false leaves the text tower where it is, which may be a gigabyte away
@@ -24,12 +24,13 @@ export async function openVision(
   context: Context,
   needs: { text: boolean },
 ): Promise<SemanticVision> {
-  const { model, workers, threads } = flags;
+  const { model, workers, threads, flatten } = flags;
   return withDownload(context, (progress) =>
     SemanticVision.create({
       model,
       workers,
       intraOpNumThreads: threads,
+      flatten,
       ...sourceOptions(flags, context.signal),
       ...needs,
       onProgress: progress,

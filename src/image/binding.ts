@@ -22,12 +22,18 @@ export interface PixelLayout {
 
 /** Where pixels of any layout lie that a decoder leaves. */
 export interface StoredLayout extends Omit<PixelLayout, 'channels'> {
-  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is dropped. */
+  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
   channels: 1 | 2 | 3 | 4;
   /** Default 1. 2: in the machine's byte order, of which the high byte is taken. */
   bytesPerSample?: 1 | 2;
   /** Default 1. EXIF's; how the pixels have to be turned before resizing. */
   orientation?: Orientation;
+  /**
+   * 0xRRGGBB: pixels with alpha are composed over it before they are resized, each sample rounded to the nearest 8-bit value
+   * as Pillow's `Image.paste` with a mask does; of 16-bit samples the high bytes of colour and alpha count. Without it alpha
+   * is dropped.
+   */
+  background?: number | undefined;
 }
 
 /** Pillow's filters. All but `nearest` are antialiased: shrinking widens them to cover every source pixel. */
@@ -64,6 +70,7 @@ type ResizeNumbers = [
   rowStride: number,
   bytesPerSample: number,
   orientation: number,
+  background: number | undefined,
   resizedWidth: number,
   resizedHeight: number,
   filter: number,
@@ -203,12 +210,21 @@ export function normalizeInto(
 }
 
 function resizeNumbers(layout: StoredLayout, geometry: ResizeGeometry): ResizeNumbers {
-  const { offset, width, height, channels, rowStride, bytesPerSample = 1, orientation = 1 } = layout;
+  const {
+    offset,
+    width,
+    height,
+    channels,
+    rowStride,
+    bytesPerSample = 1,
+    orientation = 1,
+    background,
+  } = layout;
   const { crop, filter } = geometry;
   const number = Object.hasOwn(FILTERS, filter) ? FILTERS[filter] : Number.NaN; // which the addon refuses
   const { left, top } = crop;
   return [
-    ...([offset, width, height, channels, rowStride, bytesPerSample, orientation] as const),
+    ...([offset, width, height, channels, rowStride, bytesPerSample, orientation, background] as const),
     ...([geometry.width, geometry.height, number, left, top, crop.width, crop.height] as const),
   ];
 }

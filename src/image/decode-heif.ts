@@ -20,7 +20,7 @@ interface DecodedImage extends Failure {
 interface Libheif {
   HEAPU8: Uint8Array;
   heif_colorspace: { heif_colorspace_RGB: Handle };
-  heif_chroma: { heif_chroma_interleaved_RGB: Handle };
+  heif_chroma: { heif_chroma_interleaved_RGB: Handle; heif_chroma_interleaved_RGBA: Handle };
   heif_context_alloc: () => Handle;
   heif_context_read_from_memory: (context: Handle, bytes: Uint8Array) => Failure;
   heif_js_context_get_primary_image_handle: (context: Handle) => Handle & Failure;
@@ -32,7 +32,6 @@ interface Libheif {
 
 type Factory = (options: Record<string, unknown>) => Libheif;
 
-const CHANNELS = 3;
 // A module's memory grows and never shrinks. A photo of 12 megapixels needs 60 to 130 MB; a new module takes 50 ms.
 const KEPT_BYTES = 256 * 1024 * 1024;
 const OUT_OF_MEMORY = /memory allocation error(?!.*security limit)|out of memory|cannot enlarge memory/i;
@@ -57,22 +56,24 @@ export async function hasLibheif(): Promise<boolean> {
 }
 
 /**
- * Decodes the primary image of a HEIC, upright: libheif turns it itself. Samples of more bits are reduced to 8, alpha is
- * dropped. Synchronous inside: for a worker thread.
+ * Decodes the primary image of a HEIC, upright: libheif turns it itself. Samples of more bits are reduced to 8.
+ * Synchronous inside: for a worker thread.
  * @param bytes - the file
  * @param header - what its header says
+ * @param keepAlpha - whether alpha is wanted; it is dropped otherwise
  * @returns the pixels, without orientation
  * @throws `DECODE_FAILED`, `OUT_OF_MEMORY`
  */
 export async function decodeWithLibheif(
   bytes: Uint8Array,
   header: ImageHeader,
+  keepAlpha: boolean,
 ): Promise<Omit<Pixels, 'orientation'>> {
   const create = (await findFactory()) as Factory;
   const silent = () => undefined;
   const heif = (libheif ??= create({ print: silent, printErr: silent }));
   try {
-    return decode(heif, bytes, header);
+    return decode(heif, bytes, header, keepAlpha);
   } catch (cause) {
     // Whatever it was, the next image gets a module that nothing has happened to.
     libheif = undefined;
@@ -83,7 +84,12 @@ export async function decodeWithLibheif(
   }
 }
 
-function decode(heif: Libheif, bytes: Uint8Array, header: ImageHeader): Omit<Pixels, 'orientation'> {
+function decode(
+  heif: Libheif,
+  bytes: Uint8Array,
+  header: ImageHeader,
+  keepAlpha: boolean,
+): Omit<Pixels, 'orientation'> {
   const context = heif.heif_context_alloc();
   let handle: Handle | undefined;
   let decoded: DecodedImage | undefined;
@@ -93,13 +99,10 @@ function decode(heif: Libheif, bytes: Uint8Array, header: ImageHeader): Omit<Pix
     check(found);
     handle = found;
     const { heif_colorspace: colours, heif_chroma: layouts } = heif;
-    decoded = heif.heif_js_decode_image2(
-      handle,
-      colours.heif_colorspace_RGB,
-      layouts.heif_chroma_interleaved_RGB,
-    );
+    const layout = keepAlpha ? layouts.heif_chroma_interleaved_RGBA : layouts.heif_chroma_interleaved_RGB;
+    decoded = heif.heif_js_decode_image2(handle, colours.heif_colorspace_RGB, layout);
     check(decoded);
-    return pixelsOf(decoded, header);
+    return pixelsOf(decoded, header, keepAlpha ? 4 : 3);
   } finally {
     if (decoded?.image !== undefined) heif.heif_image_release(decoded.image);
     if (handle !== undefined) heif.heif_image_handle_release(handle);
@@ -123,8 +126,8 @@ function failed(message: string, cause?: unknown): VisionError {
   return decodeFailed('heic', message.trim().replace(/\.$/, ''), cause);
 }
 
-function pixelsOf({ channels }: DecodedImage, header: ImageHeader): Omit<Pixels, 'orientation'> {
-  const [channel] = channels;
+function pixelsOf(image: DecodedImage, header: ImageHeader, channels: 3 | 4): Omit<Pixels, 'orientation'> {
+  const [channel] = image.channels;
   if (channel === undefined) throw decodeFailed('heic', 'it holds no colours');
   const { data, width, height, stride } = channel;
   if (width !== header.width || height !== header.height) {
@@ -134,8 +137,8 @@ function pixelsOf({ channels }: DecodedImage, header: ImageHeader): Omit<Pixels,
     );
   }
   // A copy without the padding of the rows: `data` lies in the module's memory.
-  const rowBytes = width * CHANNELS;
+  const rowBytes = width * channels;
   const rows = Buffer.allocUnsafeSlow(rowBytes * height);
   for (let y = 0; y < height; y++) rows.set(data.subarray(y * stride, y * stride + rowBytes), y * rowBytes);
-  return { data: rows, width, height, channels: CHANNELS, bytesPerSample: 1 };
+  return { data: rows, width, height, channels, bytesPerSample: 1 };
 }

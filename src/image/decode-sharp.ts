@@ -6,7 +6,7 @@ import { cmykToRgb } from './cmyk.js';
 import type { Orientation } from './exif-orientation.js';
 import { tooManyPixels, type ImageHeader } from './header.js';
 import { decodeFailed, type Pixels } from './pixels.js';
-import type { DecodingPlan } from './plan.js';
+import type { DecodingPlan, PlanOptions } from './plan.js';
 import type { Colours } from './proven/verdict.js';
 
 // The reference ignores colour profiles, and a file that is damaged anywhere is refused.
@@ -14,8 +14,8 @@ const SHARP_OPTIONS = { ignoreIcc: true, failOn: 'error' } as const;
 const FIRST_TRANSPOSED = 5;
 
 const COLOURS: Readonly<Record<Colours, (image: SharpImage) => SharpImage>> = {
-  grey: (image) => image.removeAlpha().toColourspace('b-w'),
-  rgb: (image) => image.removeAlpha().toColourspace('srgb'),
+  grey: (image) => image.toColourspace('b-w'),
+  rgb: (image) => image.toColourspace('srgb'),
   // Inks are taken as they are: sharp would manage them by a colour profile, which the reference does not.
   cmyk: (image) => image.pipelineColourspace('cmyk').toColourspace('cmyk'),
 };
@@ -24,18 +24,23 @@ const COLOURS: Readonly<Record<Colours, (image: SharpImage) => SharpImage>> = {
  * Decodes an image as it is stored.
  * @param plan - what to decode
  * @param header - what its header says
- * @param limitInputPixels - most pixels
+ * @param options - limit, and whether alpha matters
+ * @param options.limitInputPixels - most pixels
+ * @param options.keepAlpha - whether alpha is wanted
  * @returns the pixels, without orientation; samples of 16 bits are reduced to their high bytes
  * @throws `DECODE_FAILED`
  */
 export async function decodeWithSharp(
   plan: DecodingPlan,
   header: ImageHeader,
-  limitInputPixels: number,
+  { limitInputPixels, keepAlpha }: PlanOptions,
 ): Promise<Omit<Pixels, 'orientation'>> {
   const sharp = await loadSharp();
   const image = sharp(plan.bytes, { ...SHARP_OPTIONS, limitInputPixels });
-  const { data, info } = await raw(COLOURS[plan.colours](image), header, limitInputPixels);
+  // Its way to grey leaves nothing but the first channel.
+  const colours = keepAlpha && plan.colours === 'grey' ? 'rgb' : plan.colours;
+  const wanted = keepAlpha || colours === 'cmyk' ? image : image.removeAlpha();
+  const { data, info } = await raw(COLOURS[colours](wanted), header, limitInputPixels);
   const { width, height } = info;
   if (width !== header.width || height !== header.height) {
     throw decodeFailed(

@@ -18,6 +18,8 @@ export interface DecodeOptions {
   autoOrient: boolean;
   limitInputPixels: number;
   decode: DecodeMode;
+  /** 0xRRGGBB, what the pixels are composed over as they are resized. Without it nobody reads alpha. */
+  background?: number | undefined;
 }
 
 /**
@@ -46,19 +48,20 @@ export async function decodePixels(
   const { format } = header;
   // The reference turns TIFF upright while it decodes, whatever is asked of it.
   const orientation = options.autoOrient || format === 'tiff' ? header.orientation : 1;
-  const plan = planDecoding(bytes, header, options.limitInputPixels);
+  const { limitInputPixels } = options;
+  const keepAlpha = options.background !== undefined;
+  const plan = planDecoding(bytes, header, { limitInputPixels, keepAlpha });
   if (format === 'jpeg' && options.decode === 'fast') {
-    const scaled = await hold(() =>
-      decodeScaledJpeg(plan, header, orientation, target, options.limitInputPixels),
-    );
+    const scaled = await hold(() => decodeScaledJpeg(plan, header, orientation, target, limitInputPixels));
     if (scaled !== undefined) return scaled;
   }
   for (const decoder of plan.decoders) {
     if (decoder === '@napi-rs/image') return { ...decodeWithNapi(plan.bytes, header), orientation };
     if (decoder === 'libheif-js') {
-      if (await hasLibheif()) return { ...(await decodeWithLibheif(plan.bytes, header)), orientation };
+      if (await hasLibheif())
+        return { ...(await decodeWithLibheif(plan.bytes, header, keepAlpha)), orientation };
     } else if (await hasSharp()) {
-      const pixels = await hold(() => decodeWithSharp(plan, header, options.limitInputPixels));
+      const pixels = await hold(() => decodeWithSharp(plan, header, { limitInputPixels, keepAlpha }));
       return { ...pixels, orientation };
     }
   }

@@ -11,7 +11,10 @@ export interface Pixels {
   width: number;
   /** Rows, before `orientation`. */
   height: number;
-  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is dropped, never blended, as the reference's convert('RGB') does. */
+  /**
+   * 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is dropped, as the reference's convert('RGB') does, unless a background is
+   * asked for.
+   */
   channels: 1 | 2 | 3 | 4;
   /** 2 for 16-bit samples, of which the kernel takes the high byte. */
   bytesPerSample: 1 | 2;

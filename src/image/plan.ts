@@ -30,7 +30,14 @@ export interface DecodingPlan extends Proven {
   colours: Colours;
 }
 
-type Planner = (bytes: Uint8Array, header: ImageHeader, limitInputPixels: number) => DecodingPlan;
+/** What matters for the plan. */
+export interface PlanOptions {
+  limitInputPixels: number;
+  /** Alpha will be read; otherwise nothing is transparent. */
+  keepAlpha: boolean;
+}
+
+type Planner = (bytes: Uint8Array, header: ImageHeader, options: PlanOptions) => DecodingPlan;
 
 const PLANNERS: Readonly<Record<ImageFormat, Planner>> = {
   jpeg: planJpeg,
@@ -47,13 +54,13 @@ const PLANNERS: Readonly<Record<ImageFormat, Planner>> = {
  * Plans the decoding of an image.
  * @param bytes - the whole file
  * @param header - what its header says
- * @param limitInputPixels - most pixels
+ * @param options - limit, and whether alpha matters
  * @returns the plan
  * @throws `UNSUPPORTED_FORMAT` naming a structure that no decoder is proven right for, `DECODE_FAILED` for one that is cut
  * off, `TOO_MANY_PIXELS`
  */
-export function planDecoding(bytes: Uint8Array, header: ImageHeader, limitInputPixels: number): DecodingPlan {
-  return PLANNERS[header.format](bytes, header, limitInputPixels);
+export function planDecoding(bytes: Uint8Array, header: ImageHeader, options: PlanOptions): DecodingPlan {
+  return PLANNERS[header.format](bytes, header, options);
 }
 
 function plain(bytes: Uint8Array, proven: Proven): DecodingPlan {
@@ -93,7 +100,7 @@ function planAvif(bytes: Uint8Array): DecodingPlan {
   return plain(stillAvif(bytes), provenForAvif(avif));
 }
 
-function planHeic(bytes: Uint8Array, _header: ImageHeader, limitInputPixels: number): DecodingPlan {
+function planHeic(bytes: Uint8Array, _header: ImageHeader, { limitInputPixels }: PlanOptions): DecodingPlan {
   const heif = readHeifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   if (heif === undefined) throw decodeFailed('heic', 'its boxes do not say what its picture is made of');
   const { width, height, codedPixels } = heif;
@@ -103,8 +110,12 @@ function planHeic(bytes: Uint8Array, _header: ImageHeader, limitInputPixels: num
   return plain(bytes, provenForHeic(heif));
 }
 
-function planGif(bytes: Uint8Array, _header: ImageHeader, limitInputPixels: number): DecodingPlan {
-  const frame = firstGifFrame(bytes);
+function planGif(
+  bytes: Uint8Array,
+  _: ImageHeader,
+  { limitInputPixels, keepAlpha }: PlanOptions,
+): DecodingPlan {
+  const frame = firstGifFrame(bytes, keepAlpha);
   if (frame === undefined) throw decodeFailed('gif', 'its first frame is truncated');
   const { width, height } = frame;
   if (width * height > limitInputPixels)

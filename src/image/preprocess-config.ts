@@ -1,56 +1,86 @@
 // How a model wants its images: preprocessor_config.json or the same keys in camelCase, validated; the rest is refused.
-import { VisionError, describe, type VisionErrorCode } from '../errors.js';
-import type { PreprocessConfig, Preprocessing, Resample, Size } from './preprocessing.js';
-import { valueTable } from './value-table.js';
+import {
+  HARMLESS_KEYS,
+  classNameOf,
+  imageProcessorClass,
+  type ImageProcessorClass,
+} from './image-processors.js';
+import { ConfigReader } from './preprocess-reader.js';
+import type { PreprocessConfig, Preprocessing } from './preprocessing.js';
 
 /** Bumped whenever the same bytes and configuration would give another tensor; part of every fingerprint. */
-export const PREPROCESSING_VERSION = 2;
+export const PREPROCESSING_VERSION = 3;
 
-// The file's keys and ours. Keys that name things without changing a pixel are allowed and not read; images are always
-// RGB here, whatever do_convert_rgb says.
-const FILE_KEYS: Readonly<Record<string, keyof PreprocessConfig | undefined>> = {
-  size: 'size',
-  resample: 'resample',
-  do_center_crop: 'doCenterCrop',
-  crop_size: 'cropSize',
-  do_rescale: 'doRescale',
-  rescale_factor: 'rescaleFactor',
-  do_normalize: 'doNormalize',
-  image_mean: 'imageMean',
-  image_std: 'imageStd',
-  do_resize: undefined,
-  do_convert_rgb: undefined,
-  image_processor_type: undefined,
-  feature_extractor_type: undefined,
-  processor_class: undefined,
-  _processor_class: undefined,
-  _valid_processor_keys: undefined,
-};
-const OWN_KEYS = new Set<string | undefined>(Object.values(FILE_KEYS));
-const MAX_SIDE = 4096;
+type Json = Readonly<Record<string, unknown>>;
+
+// The file's keys that are ours in another spelling.
+const FILE_KEYS: ReadonlyMap<string, keyof PreprocessConfig> = new Map([
+  ['size', 'size'],
+  ['resample', 'resample'],
+  ['do_center_crop', 'doCenterCrop'],
+  ['crop_size', 'cropSize'],
+  ['do_rescale', 'doRescale'],
+  ['rescale_factor', 'rescaleFactor'],
+  ['do_normalize', 'doNormalize'],
+  ['image_mean', 'imageMean'],
+  ['image_std', 'imageStd'],
+]);
+// In every version null is Python's None: a switch that is off. Sizes, filters, means and deviations of None are the class's
+// own, or an error.
+const SWITCHES = new Set<string>([
+  'doCenterCrop',
+  'doRescale',
+  'doNormalize',
+] satisfies (keyof PreprocessConfig)[]);
+const OWN_KEYS = new Set<string>(FILE_KEYS.values());
+// Read by checkSteps.
+const STEP_KEYS = new Set(['do_resize', 'do_pad', 'pad_size', 'data_format', 'default_to_square']);
+
+const FIXED_SIZE = 'Choose a model of a fixed image size, such as google/siglip2-base-patch16-224.';
+const NOT_A_STEP =
+  'If the model’s images are the same without it, take it out of the file; otherwise this preprocessing is not supported.';
 
 /**
- * Interprets a parsed `preprocessor_config.json`.
+ * Interprets a parsed `preprocessor_config.json`, or the `processor_config.json` of transformers 5, which holds the same
+ * keys under `image_processor`. Every key means what it means to the class of transformers that the file names.
  * @param json - the parsed file
  * @param file - its name, for messages
  * @returns the configuration
  * @throws `MODEL_INVALID` naming the key that is missing or not understood
  */
 export function parsePreprocessConfig(json: unknown, file: string): Preprocessing {
-  const reader = new Reader('MODEL_INVALID', file);
-  if (typeof json !== 'object' || json === null) throw reader.invalid('the content', 'an object', json);
-  const config: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    // A key that is off or empty changes nothing, whatever it stands for.
-    if (value === null || (value === false && !(key in FILE_KEYS))) continue;
-    if (!(key in FILE_KEYS)) throw reader.invalid(`"${key}"`, 'only keys that are understood', value);
-    const name = FILE_KEYS[key];
-    if (name !== undefined) config[name] = value;
+  const reader = new ConfigReader('MODEL_INVALID', file);
+  const given = keysOf(json, file, reader);
+  const name = classNameOf(given);
+  if (name === 'Siglip2ImageProcessor' || 'max_num_patches' in given) {
+    const what = '"max_num_patches"';
+    throw reader.invalid(
+      what,
+      'no such key: NaFlex models take images of any size',
+      given.max_num_patches,
+      FIXED_SIZE,
+    );
   }
-  if ('do_resize' in json && json.do_resize === false) throw reader.invalid('"do_resize"', 'true', false);
-  config.size = fileSize(config.size);
-  if (typeof config.cropSize === 'number') config.cropSize = fileSquare(config.cropSize);
-  return reader.resolve(config);
+  const known = imageProcessorClass(name);
+  const config: Record<string, unknown> = { ...known?.defaults };
+  for (const [key, value] of Object.entries(given)) {
+    const own = FILE_KEYS.get(key);
+    // A step that is off changes nothing, whatever it is.
+    const isOff = value === null || value === undefined || (value === false && /^(do|use)_/.test(key));
+    if (own !== undefined) {
+      if (value === null && SWITCHES.has(own)) config[own] = false;
+      else if (value !== null && value !== undefined) config[own] = value;
+    } else if (!isOff && !HARMLESS_KEYS.has(key) && !STEP_KEYS.has(key)) {
+      throw reader.invalid(`"${key}"`, 'only keys that are understood', value, NOT_A_STEP);
+    }
+  }
+  if (name !== undefined && known === undefined) checkUnknown(name, given, reader);
+  config.size = fileSize(config.size, isSquare(given, known, reader));
+  // A crop has no shortest edge.
+  config.cropSize = fileSize(config.cropSize, true);
+  const resolved = reader.resolve(config);
+  checkSteps(given, resolved, reader);
+  return resolved;
 }
 
 /**
@@ -60,7 +90,7 @@ export function parsePreprocessConfig(json: unknown, file: string): Preprocessin
  * @throws `INVALID_ARGUMENT` naming the key
  */
 export function resolvePreprocessConfig(config: PreprocessConfig): Preprocessing {
-  const reader = new Reader('INVALID_ARGUMENT', 'config');
+  const reader = new ConfigReader('INVALID_ARGUMENT', 'config');
   const given: unknown = config;
   if (typeof given !== 'object' || given === null) throw reader.invalid('config', 'an object', given);
   const unknown = Object.keys(given).find((key) => !OWN_KEYS.has(key));
@@ -68,134 +98,70 @@ export function resolvePreprocessConfig(config: PreprocessConfig): Preprocessing
   return reader.resolve(given as Record<string, unknown>);
 }
 
-// Older files say 224 for the shortest edge, and name it in snake case.
-function fileSize(size: unknown): unknown {
-  if (typeof size === 'number') return { shortestEdge: size };
+function keysOf(json: unknown, file: string, reader: ConfigReader): Json {
+  if (typeof json !== 'object' || json === null) throw reader.invalid('the content', 'an object', json);
+  const nested = 'image_processor' in json ? json.image_processor : undefined;
+  if (typeof nested === 'object' && nested !== null) return nested as Json;
+  // Version 4 wrote files of that name which say nothing about images.
+  if (nested !== undefined || /(^|[\\/])processor_config\.json$/.test(file)) {
+    const advice = 'Add the preprocessor_config.json that the model was trained with.';
+    throw reader.invalid('"image_processor"', 'an object', nested, advice);
+  }
+  return json as Json;
+}
+
+// A class that is not known here may have any defaults: its file has to leave nothing open.
+function checkUnknown(name: string, given: Json, reader: ConfigReader): void {
+  const why = `(the defaults of ${name} are not known here)`;
+  const { size, resample, do_pad: pad } = given;
+  if (typeof size === 'number')
+    throw reader.invalid('"size"', `{ height, width } or { shortestEdge } ${why}`, size);
+  if (resample === undefined || resample === null) {
+    throw reader.invalid('"resample"', `Pillow's number of a filter, 0 to 5 ${why},`, resample);
+  }
+  if (pad === true) throw reader.invalid('"do_pad"', `false ${why}`, pad, NOT_A_STEP);
+}
+
+function isSquare(given: Json, known: ImageProcessorClass | undefined, reader: ConfigReader): boolean {
+  return reader.flag(given.default_to_square ?? undefined, 'defaultToSquare', known?.square ?? false);
+}
+
+// The steps that this library always takes, or never.
+function checkSteps(given: Json, { cropSize }: Preprocessing, reader: ConfigReader): void {
+  const { do_resize: resize, do_pad: pad, pad_size: padSize, data_format: format } = given;
+  if (!reader.flag(resize === null ? false : resize, 'doResize', true)) {
+    throw reader.invalid(
+      '"do_resize"',
+      'true',
+      resize,
+      'Say in "size" and "resample" how the model wants its images.',
+    );
+  }
+  if ((format ?? 'channels_first') !== 'channels_first') {
+    throw reader.invalid(
+      '"data_format"',
+      '"channels_first"',
+      format,
+      'Export the model with channels first.',
+    );
+  }
+  // Images of a batch are filled up to the largest of it, and here all have the same size.
+  if (reader.flag(pad ?? undefined, 'doPad', false) && padSize !== undefined && padSize !== null) {
+    const { height, width } = (fileSize(padSize, true) ?? {}) as { height?: unknown; width?: unknown };
+    if (height !== cropSize.height || width !== cropSize.width) {
+      throw reader.invalid('"pad_size"', 'the size of the tensor, or null,', padSize, NOT_A_STEP);
+    }
+  }
+}
+
+// Older files have a number, and two in brackets whose order depends on the version; newer ones have snake case.
+function fileSize(size: unknown, square: boolean): unknown {
+  if (typeof size === 'number') return square ? { height: size, width: size } : { shortestEdge: size };
+  if (Array.isArray(size)) {
+    const [height, width] = size as unknown[];
+    return size.length === 2 && height === width ? { height, width } : size;
+  }
   if (typeof size !== 'object' || size === null || !('shortest_edge' in size)) return size;
   const { shortest_edge: shortestEdge, ...rest } = size;
   return { shortestEdge, ...rest };
-}
-
-function fileSquare(side: number): Size {
-  return { height: side, width: side };
-}
-
-/** Checks values and words the errors for one source of configuration. */
-class Reader {
-  constructor(
-    readonly code: VisionErrorCode,
-    readonly where: string,
-  ) {}
-
-  resolve(config: Record<string, unknown>): Preprocessing {
-    const size = this.size(config.size);
-    const doCenterCrop = this.flag(config.doCenterCrop, 'doCenterCrop', false);
-    if ('shortestEdge' in size && !doCenterCrop) {
-      throw this.invalid('"doCenterCrop"', 'true together with size.shortestEdge', config.doCenterCrop);
-    }
-    const doRescale = this.flag(config.doRescale, 'doRescale', true);
-    const doNormalize = this.flag(config.doNormalize, 'doNormalize', true);
-    const resolved: Preprocessing = {
-      size,
-      resample: this.resample(config.resample ?? 3),
-      cropSize: 'shortestEdge' in size || doCenterCrop ? this.cropSize(config.cropSize, size) : size,
-      rescaleFactor: doRescale ? this.factor(config.rescaleFactor ?? 1 / 255) : 1,
-      normalize: doNormalize
-        ? { mean: this.triple(config.imageMean, 'imageMean'), std: this.std(config.imageStd) }
-        : undefined,
-    };
-    if (!valueTable(resolved).every(Number.isFinite)) {
-      const keys = '"rescaleFactor", "imageMean" and "imageStd"';
-      throw this.invalid(keys, 'values that give finite float32 pixels', config.rescaleFactor);
-    }
-    return resolved;
-  }
-
-  size(value: unknown): Preprocessing['size'] {
-    if (typeof value === 'object' && value !== null) {
-      const keys = Object.keys(value).sort().join();
-      if (keys === 'shortestEdge') {
-        return {
-          shortestEdge: this.side((value as { shortestEdge: unknown }).shortestEdge, 'size.shortestEdge'),
-        };
-      }
-      if (keys === 'height,width') return this.rectangle(value as Record<keyof Size, unknown>, 'size');
-    }
-    throw this.invalid('"size"', '{ height, width } or { shortestEdge }', value);
-  }
-
-  cropSize(value: unknown, size: Preprocessing['size']): Size {
-    if (typeof value !== 'object' || value === null)
-      throw this.invalid('"cropSize"', '{ height, width }', value);
-    const crop = this.rectangle(value as Record<keyof Size, unknown>, 'cropSize');
-    const smallest = 'shortestEdge' in size ? fileSquare(size.shortestEdge) : size;
-    if (crop.height > smallest.height || crop.width > smallest.width) {
-      throw this.invalid('"cropSize"', 'no more than "size"', value);
-    }
-    return crop;
-  }
-
-  rectangle(value: Record<keyof Size, unknown>, name: string): Size {
-    return {
-      height: this.side(value.height, `${name}.height`),
-      width: this.side(value.width, `${name}.width`),
-    };
-  }
-
-  side(value: unknown, name: string): number {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_SIDE) return value;
-    throw this.invalid(`"${name}"`, `an integer from 1 to ${MAX_SIDE}`, value);
-  }
-
-  resample(value: unknown): Resample {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 5)
-      return value as Resample;
-    throw this.invalid('"resample"', "Pillow's number of a filter, 0 to 5", value);
-  }
-
-  factor(value: unknown): number {
-    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-    throw this.invalid('"rescaleFactor"', 'a positive number', value);
-  }
-
-  flag(value: unknown, name: string, fallback: boolean): boolean {
-    if (value === undefined) return fallback;
-    if (typeof value === 'boolean') return value;
-    throw this.invalid(`"${name}"`, 'a boolean', value);
-  }
-
-  triple(value: unknown, name: string): readonly number[] {
-    const numbers: readonly unknown[] = Array.isArray(value) ? value : [];
-    if (
-      numbers.length === 3 &&
-      numbers.every((entry) => typeof entry === 'number' && Number.isFinite(entry))
-    ) {
-      return numbers as number[];
-    }
-    throw this.invalid(`"${name}"`, 'three numbers', value);
-  }
-
-  std(value: unknown): readonly number[] {
-    const std = this.triple(value, 'imageStd');
-    if (std.some((entry) => Math.fround(entry) === 0))
-      throw this.invalid('"imageStd"', 'three numbers other than 0', value);
-    return std;
-  }
-
-  invalid(what: string, expected: string, actual: unknown): VisionError {
-    const sentence = `Expected ${expected} for ${what} in `;
-    return new VisionError(
-      this.code,
-      `${this.code === 'MODEL_INVALID' ? snakeCased(sentence) : sentence}${this.where} but received ` +
-        `${describe(actual)}. This preprocessing is not supported.`,
-    );
-  }
-}
-
-// The file's keys, where the file is what the message is about.
-function snakeCased(sentence: string): string {
-  return sentence.replace(
-    /([a-z])([A-Z])/g,
-    (_, before: string, after: string) => `${before}_${after.toLowerCase()}`,
-  );
 }

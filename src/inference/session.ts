@@ -2,16 +2,29 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
 import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
+import { fromFloat16, toFloat16 } from './float16.js';
 
 // Plain vision transformers (ViT, DINOv2) exported without a pooler: their first token, CLS, stands for the image.
 const TOKENS_OUTPUT = 'last_hidden_state';
+
+const INPUT_TYPES = { pixel_values: ['float32', 'float16'], input_ids: ['int64'] };
+const OTHER_EXPORT = ' Export the tower by itself, as the feature-extraction task does.';
+
+// ONNX Runtime runs on float32 what it has no float16 kernels for, by casting; not everything, and not everywhere.
+const NO_KERNEL = /NOT_IMPLEMENTED|could not find an implementation|float16/i;
+const OTHER_DTYPE =
+  ' If this is for want of float16, set option "dtype" to "fp32", or to another that the model has.';
 
 /** A loaded tower: one input, and of its outputs the embedding. */
 export class TowerSession {
   readonly #session: InferenceSession;
   readonly #input: string;
+  // What a graph of float16 gets instead of float32 pixels; filled anew in each run.
+  #half: { bits: Uint16Array; tensor: Tensor } | undefined;
   /** Name of the output that holds the embedding. */
   readonly output: string;
+  /** Whether the graph takes float16. */
+  readonly takesFloat16: boolean;
   /** Whether the graph takes any number of rows. */
   readonly freeBatch: boolean;
   /** How many tokens the graph takes, where it takes just one number of them. */
@@ -21,6 +34,7 @@ export class TowerSession {
     this.#session = session;
     this.#input = input;
     this.output = output;
+    this.takesFloat16 = typeOf(session.inputMetadata, input) === 'float16';
     const [rows, length] = shapeOf(session.inputMetadata, input) ?? [];
     this.freeBatch = typeof rows !== 'number';
     this.fixedLength = input === 'input_ids' && typeof length === 'number' ? length : undefined;
@@ -40,6 +54,14 @@ export class TowerSession {
     options: Record<string, unknown>,
   ): Promise<TowerSession> {
     const session = await load(path, options);
+    const type = typeOf(session.inputMetadata, input);
+    if (type !== undefined && !INPUT_TYPES[input].includes(type)) {
+      await session.release();
+      throw new VisionError(
+        'MODEL_INVALID',
+        `Expected input "${input}" to be ${INPUT_TYPES[input].join(' or ')} in ${path} but found ${type}.${OTHER_EXPORT}`,
+      );
+    }
     const output = embeddingOutput(session, input);
     if (session.inputNames.join() !== input || output === undefined) {
       const outputs = session.outputNames.map((name) => {
@@ -51,44 +73,61 @@ export class TowerSession {
         'MODEL_INVALID',
         `Expected the one input "${input}" and a two-dimensional output ${EMBEDDING_OUTPUTS.join(', ')}` +
           `${input === 'pixel_values' ? ` (or ${TOKENS_OUTPUT} [batch, tokens, dimensions])` : ''} in ${path} but found ` +
-          `inputs ${session.inputNames.join(', ')} and outputs ${outputs.join(', ')}. Export the tower by itself, as ` +
-          'the feature-extraction task does.',
+          `inputs ${session.inputNames.join(', ')} and outputs ${outputs.join(', ')}.${OTHER_EXPORT}`,
       );
     }
     return new TowerSession(session, input, output);
   }
 
   /**
-   * Runs the tower.
-   * @param tensor - one row an image or text
+   * Runs the tower. One run at a time: what goes into a graph of float16 has one buffer.
+   * @param tensor - one row an image or text; float32 pixels are rounded to float16 where the graph wants that
    * @returns the raw embeddings, one a row
-   * @throws `MODEL_INVALID` when the run fails or the output is not float32 with as many rows
+   * @throws `MODEL_INVALID` when the run fails or the output is neither float32 nor float16 with as many rows
    */
   async run(tensor: Tensor): Promise<Float32Array[]> {
     let output: Tensor | undefined;
     try {
-      const results = await this.#session.run({ [this.#input]: tensor }, [this.output]);
+      const feed = this.takesFloat16 && tensor.type === 'float32' ? this.#halved(tensor) : tensor;
+      const results = await this.#session.run({ [this.#input]: feed }, [this.output]);
       output = results[this.output];
     } catch (cause) {
-      throw new VisionError('MODEL_INVALID', `The model failed to run: ${messageOf(cause)}`, { cause });
+      throw new VisionError('MODEL_INVALID', `The model failed to run: ${reasonOf(cause)}`, { cause });
     }
     const rows = tensor.dims[0] as number;
     const rank = this.output === TOKENS_OUTPUT ? 3 : 2;
-    if (output?.type !== 'float32' || output.dims.length !== rank || output.dims[0] !== rows) {
+    const isFloat = output?.type === 'float32' || output?.type === 'float16';
+    if (!output || !isFloat || output.dims.length !== rank || output.dims[0] !== rows) {
       throw new VisionError(
         'MODEL_INVALID',
-        `Expected output "${this.output}" to be float32 ` +
+        `Expected output "${this.output}" to be float32 or float16 ` +
           `[${rows}, ${rank === 3 ? 'tokens, ' : ''}dimensions] but found ` +
           `${output?.type ?? 'nothing'} [${output?.dims.join(', ') ?? ''}].`,
       );
     }
-    const data = output.data as Float32Array;
+    const data = output.type === 'float32' ? (output.data as Float32Array) : bitsOf(output);
     const dimensions = output.dims[rank - 1] as number;
     // In a row of tokens the first one is the embedding.
     return Array.from({ length: rows }, (_, row) => {
       const start = (row * data.length) / rows;
-      return data.subarray(start, start + dimensions);
+      const embedding = data.subarray(start, start + dimensions);
+      return embedding instanceof Float32Array ? embedding : fromFloat16(embedding);
     });
+  }
+
+  #halved(tensor: Tensor): Tensor {
+    const pixels = tensor.data as Float32Array;
+    if (this.#half?.tensor.dims.join() !== tensor.dims.join()) {
+      const bits = new Uint16Array(pixels.length);
+      const half = new Tensor('uint16', bits, tensor.dims);
+      // Where there is a Float16Array, a tensor of float16 would have one, and the native side of onnxruntime-node 1.30 sees no
+      // bytes in that.
+      Object.defineProperty(half, 'type', { value: 'float16' });
+      this.#half = { bits, tensor: half };
+    }
+    const { bits, tensor: halved } = this.#half;
+    toFloat16(pixels, bits);
+    return halved;
   }
 
   /** Frees the native session; it must not be used afterwards. */
@@ -152,10 +191,21 @@ async function load(path: string, options: Record<string, unknown>): Promise<Inf
   try {
     return await InferenceSession.create(path, options);
   } catch (cause) {
-    throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${messageOf(cause)}`, {
+    throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${reasonOf(cause)}`, {
       cause,
     });
   }
+}
+
+function reasonOf(cause: unknown): string {
+  const message = messageOf(cause);
+  return NO_KERNEL.test(message) ? `${message}${OTHER_DTYPE}` : message;
+}
+
+// A Uint16Array on Node 20, a Float16Array where there is one.
+function bitsOf({ data }: Tensor): Uint16Array {
+  const { buffer, byteOffset, length } = data as Uint16Array;
+  return new Uint16Array(buffer, byteOffset, length);
 }
 
 // Graphs may leave the shape of an output open; then the first run tells.
@@ -166,6 +216,11 @@ function embeddingOutput(session: InferenceSession, input: string): string | und
   };
   const pooled = EMBEDDING_OUTPUTS.find((name) => hasRank(name, 2));
   return pooled ?? (input === 'pixel_values' && hasRank(TOKENS_OUTPUT, 3) ? TOKENS_OUTPUT : undefined);
+}
+
+function typeOf(metadata: readonly InferenceSession.ValueMetadata[], wanted: string): string | undefined {
+  const found = metadata.find(({ name }) => name === wanted);
+  return found?.isTensor ? found.type : undefined;
 }
 
 function shapeOf(

@@ -4,12 +4,18 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { VisionError } from '../errors.js';
 import type { Digests } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
-import type { FoundModel, GraphFile, ModelFile, TextTowerFiles } from './found.js';
+import {
+  PREPROCESSOR,
+  PROCESSOR,
+  type FoundModel,
+  type GraphFile,
+  type ModelFile,
+  type TextTowerFiles,
+} from './found.js';
 import { modelsDirectory, type BundledModel, type ManifestFile } from './manifest.js';
 import type { FileRequest } from './model-options.js';
 import type { ModelFiles, ModelSource } from './source.js';
 
-const PREPROCESSOR = 'preprocessor_config.json';
 const TEXT_CONFIGS = ['tokenizer.json', 'tokenizer_config.json'] as const;
 const BUNDLED_GRAPHS = { vision: 'vision_model.onnx', text: 'text_model.onnx' };
 
@@ -97,12 +103,22 @@ export async function findInFolder(
     dtype,
     entry: undefined,
     vision,
-    preprocessor: file(directory, PREPROCESSOR),
+    preprocessor: await findPreprocessor(directory),
     config: await findFile(directory, 'config.json'),
     text: request.text ? await findText(directory, dtype) : undefined,
     combined: await findGraph(directory, graphFile('model', 'fp32')),
     logits: undefined,
   };
+}
+
+async function findPreprocessor(directory: string): Promise<ModelFile> {
+  const found = (await findFile(directory, PREPROCESSOR)) ?? (await findFile(directory, PROCESSOR));
+  if (found !== undefined) return found;
+  throw new VisionError(
+    'MODEL_NOT_FOUND',
+    `Expected ${PREPROCESSOR} or ${PROCESSOR} in ${directory} but neither is there: copy it from where the model comes ` +
+      'from.',
+  );
 }
 
 async function findText(directory: string, dtype: FileDtype): Promise<TextTowerFiles | undefined> {
@@ -115,13 +131,15 @@ async function findText(directory: string, dtype: FileDtype): Promise<TextTowerF
 async function noVisionModel(directory: string, dtype: FileDtype): Promise<VisionError> {
   const present: string[] = [];
   for (const each of FILE_DTYPES) {
-    if ((await findGraph(directory, graphFile('vision_model', each))) !== undefined) present.push(each);
+    const names = [graphFile('vision_model', each), graphFile('model', each)];
+    const graphs = await Promise.all(names.map((name) => findGraph(directory, name)));
+    if (graphs.some((graph) => graph !== undefined)) present.push(each);
   }
-  const name = graphFile('vision_model', dtype);
+  const [vision, whole] = [graphFile('vision_model', dtype), graphFile('model', dtype)];
   const others = present.length > 0 ? ` There are other precisions: set "dtype" to ${present.join(' or ')}.` : '';
   return new VisionError(
     'MODEL_NOT_FOUND',
-    `Expected onnx/${name} or ${name} in ${directory} but neither is there.${others}`,
+    `Expected onnx/${vision}, ${vision}, onnx/${whole} or ${whole} in ${directory} but none of them is there.${others}`,
   );
 }
 

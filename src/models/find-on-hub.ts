@@ -4,8 +4,7 @@ import { VisionError } from '../errors.js';
 import { isKnownFamily } from '../inference/text-settings.js';
 import type { Digests } from './digests.js';
 import { graphFile, type FileDtype } from './dtype.js';
-import type { FoundModel, GraphFile, ModelFile } from './found.js';
-import { FileMissing } from './hub/answers.js';
+import { PREPROCESSOR, PROCESSOR, type FoundModel, type GraphFile, type ModelFile } from './found.js';
 import type { HubFile } from './hub/cached-files.js';
 import { hubSettings, type HubSettings } from './hub/settings.js';
 import { HubSession, isOutage, type HubSnapshot } from './hub/snapshot.js';
@@ -14,7 +13,6 @@ import type { FileRequest } from './model-options.js';
 import { readJson } from './read-json.js';
 import type { ModelSource } from './source.js';
 
-const PREPROCESSOR = 'preprocessor_config.json';
 const CONFIG = 'config.json';
 const TOKENIZER = 'tokenizer.json';
 const TOKENIZER_CONFIG = 'tokenizer_config.json';
@@ -66,41 +64,44 @@ async function findIn(
   lenient: boolean,
 ): Promise<FoundModel> {
   const dtype = request.dtype ?? 'fp32';
-  const config: HubFile = { path: CONFIG, optional: true, assumeAbsent: lenient && !request.text };
-  const small = await session.get([{ path: PREPROCESSOR }, config], true);
+  const small = await session.get(
+    [
+      { path: PREPROCESSOR, optional: true, assumeAbsent: lenient },
+      { path: CONFIG, optional: true, assumeAbsent: lenient && !request.text },
+    ],
+    true,
+  );
+  const preprocessor = fileIn(small, PREPROCESSOR) ?? (await findProcessor(session, source.repo, lenient));
   // A text tower of a family whose texts cannot be prepared as its training did is not worth its download.
   const known = await isKnown(small);
-  const graph = (stem: string, needed: Omit<HubFile, 'path'>): HubFile[] => {
-    const path = graphPath(stem, dtype);
+  const places = graphPlaces(known ? ['vision_model'] : ['vision_model', 'model'], dtype);
+  const place = await session.first(places, lenient);
+  if (place === undefined) throw noGraph(places, source.repo, small.commit);
+  const textPlace = place.replace(graphFile('vision_model', dtype), graphFile('text_model', dtype));
+  const graph = (path: string, needed: Omit<HubFile, 'path'>): HubFile[] => [
     // The data first: whoever finds the graph has all of it.
-    return [
-      { path: `${path}_data`, optional: true, assumeAbsent: lenient, series: true },
-      { path, ...needed },
-    ];
-  };
-  const get = (files: HubFile[]) => session.get(files).catch(explain(source.repo, small.commit, dtype));
-  const large = await get([
-    ...graph('vision_model', known ? {} : { optional: true, assumeAbsent: lenient }),
+    { path: `${path}_data`, optional: true, assumeAbsent: lenient, series: true },
+    { path, ...needed },
+  ];
+  const large = await session.get([
+    ...graph(place, {}),
     ...(known && request.text
       ? [
           { path: TOKENIZER, optional: true },
           { path: TOKENIZER_CONFIG, optional: true },
-          ...graph('text_model', { optional: true }),
+          ...graph(textPlace, { optional: true }),
         ]
       : []),
   ]);
-  // A model of one tower has one graph. In a known family, with two, that graph is both of them and no stand-in.
-  const vision =
-    graphIn(large, 'vision_model', dtype) ?? graphIn(await get(graph('model', {})), 'model', dtype);
-  const text = graphIn(large, 'text_model', dtype);
+  const text = graphIn(large, textPlace);
   const [tokenizer, tokenizerConfig] = [fileIn(large, TOKENIZER), fileIn(large, TOKENIZER_CONFIG)];
   return {
     id: source.id,
     revision: small.commit,
     dtype,
     entry: source.entry,
-    vision: vision as GraphFile,
-    preprocessor: fileIn(small, PREPROCESSOR) as ModelFile,
+    vision: graphIn(large, place) as GraphFile,
+    preprocessor,
     config: fileIn(small, CONFIG),
     text: text && tokenizer && tokenizerConfig && { graph: text, tokenizer, tokenizerConfig },
     combined: undefined,
@@ -108,25 +109,35 @@ async function findIn(
   };
 }
 
+// Beside the configuration, as some have them, only after the folder that nearly all have. A model of one tower has one
+// graph; in a known family, with two, that graph is both of them and no stand-in.
+function graphPlaces(stems: readonly string[], dtype: FileDtype): string[] {
+  return stems.map((stem) => graphFile(stem, dtype)).flatMap((name) => [`onnx/${name}`, name]);
+}
+
+async function findProcessor(session: HubSession, repo: string, lenient: boolean): Promise<ModelFile> {
+  const path = await session.first([PREPROCESSOR, PROCESSOR], lenient);
+  if (path === undefined) {
+    throw new VisionError(
+      'MODEL_NOT_FOUND',
+      `Expected ${PREPROCESSOR} or ${PROCESSOR} in ${repo} but neither is there: choose a repository that says how its ` +
+        'images are prepared.',
+    );
+  }
+  return fileIn(await session.get([{ path }], true), path) as ModelFile;
+}
+
 async function isKnown(small: HubSnapshot): Promise<boolean> {
   const config = fileIn(small, CONFIG);
   return config !== undefined && isKnownFamily(await readJson(config.path));
 }
 
-function explain(repo: string, commit: string, dtype: FileDtype): (error: unknown) => never {
-  return (cause) => {
-    if (!(cause instanceof FileMissing)) throw cause;
-    throw new VisionError(
-      'MODEL_NOT_FOUND',
-      `Expected ${graphPath('vision_model', dtype)} in ${repo} at ${commit} but it is not there: choose another "dtype", or ` +
-        'a repository that holds ONNX files (such as those of Xenova and onnx-community).',
-      { cause },
-    );
-  };
-}
-
-function graphPath(stem: string, dtype: FileDtype): string {
-  return `onnx/${graphFile(stem, dtype)}`;
+function noGraph(places: readonly string[], repo: string, commit: string): VisionError {
+  return new VisionError(
+    'MODEL_NOT_FOUND',
+    `Expected ${places.slice(0, -1).join(', ')} or ${String(places.at(-1))} in ${repo} at ${commit} but none of them is ` +
+      'there: choose another "dtype", or a repository that holds ONNX files (such as those of Xenova and onnx-community).',
+  );
 }
 
 function fileIn(snapshot: HubSnapshot, name: string): ModelFile | undefined {
@@ -134,8 +145,7 @@ function fileIn(snapshot: HubSnapshot, name: string): ModelFile | undefined {
   return file && { name, path: file.path, sha256: file.sha256 };
 }
 
-function graphIn(snapshot: HubSnapshot, stem: string, dtype: FileDtype): GraphFile | undefined {
-  const path = graphPath(stem, dtype);
+function graphIn(snapshot: HubSnapshot, path: string): GraphFile | undefined {
   const graph = fileIn(snapshot, path);
   // In the order of a folder's, so that the fingerprint is the same.
   const names = [...snapshot.files.keys()].filter((name) => name.startsWith(`${path}_data`)).sort();

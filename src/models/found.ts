@@ -1,6 +1,11 @@
 // The files of a model, wherever they were found: what every way of finding them answers with.
 import type { BundledModel, HubModel } from './manifest.js';
 
+/** Says how images become tensors. */
+export const PREPROCESSOR = 'preprocessor_config.json';
+/** Read where the other is not there: transformers 5 writes the same keys into it, under `image_processor`. */
+export const PROCESSOR = 'processor_config.json';
+
 /** One file of a model. */
 export interface ModelFile {
   /** As the model's repository calls it. */

@@ -17,7 +17,8 @@ export async function readJson(path: string): Promise<unknown> {
     throw new VisionError('MODEL_NOT_FOUND', `The model file ${path} cannot be read: ${reason}.`, { cause });
   }
   try {
-    return JSON.parse(text) as unknown;
+    // Editors on Windows put a byte order mark in front, which JSON does not know.
+    return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown;
   } catch (cause) {
     throw new VisionError('MODEL_INVALID', `Expected JSON in ${path}: ${messageOf(cause)}`, { cause });
   }

@@ -8,7 +8,7 @@ import { readManifest, type BundledModel, type HubModel } from './manifest.js';
 export interface ModelFiles {
   /** The image tower's ONNX file. */
   visionModel: string;
-  /** `preprocessor_config.json`. */
+  /** `preprocessor_config.json`, or `processor_config.json` of transformers 5. */
   preprocessorConfig: string;
   /** The text tower's ONNX file; without it the model embeds images only. It needs the three files below. */
   textModel?: string | undefined;

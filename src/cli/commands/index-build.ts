@@ -10,7 +10,13 @@ import type { Context } from '../context.js';
 import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { countAhead } from '../inputs.js';
-import { openOrCreate, rememberModel, withModelOf, type FileMetadata } from '../index-folder.js';
+import {
+  openOrCreate,
+  rememberModel,
+  requireSameFlatten,
+  withModelOf,
+  type FileMetadata,
+} from '../index-folder.js';
 import { PassedOver } from '../passed-over.js';
 import type { ProgressBar } from '../progress.js';
 import { selectImages } from '../select.js';
@@ -43,6 +49,7 @@ export async function indexBuild(
   context: Context,
 ): Promise<ExitCode> {
   await requireReadable(folder);
+  await requireSameFlatten(given, given.output);
   const flags = await withModelOf(given, given.output);
   await using vision = await openVision(flags, context, { text: false });
   await using index = await openOrCreate(flags.output, vision);

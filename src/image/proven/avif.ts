@@ -5,16 +5,17 @@ import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdi
 const ITEMS = ['av01', 'grid', 'Exif', 'mime'];
 // How YUV becomes RGB, by the numbers of ITU-T H.273; undefined where the boxes do not say.
 const IDENTITY = 0;
+const GREY = '4:0:0';
 const MATRICES = [undefined, 0, 1, 2, 4, 5, 6, 7, 8, 9, 12];
 
 /**
- * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, so it is asked for one kind only.
+ * sharp's own AVIF decoder (libheif) doubles the chroma of 4:2:0 and 4:2:2 by repeating it, and takes grey of limited range for full.
  * @param avif - its structure
  * @returns the decoders that are right for it
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
  */
 export function provenForAvif(avif: AvifStructure): Proven {
-  const { width, height, streams, alpha, fullRange } = avif;
+  const { width, height, streams } = avif;
   if (avif.cropped) throw unsupportedStructure('an AVIF of which only a part is meant (clean aperture)');
   if (avif.premultiplied) throw unsupportedStructure('an AVIF with premultiplied alpha');
   const unknown = avif.items.find((item) => !ITEMS.includes(item));
@@ -27,13 +28,11 @@ export function provenForAvif(avif: AvifStructure): Proven {
   if (!MATRICES.includes(avif.matrix)) {
     throw unsupportedStructure(`an AVIF with the colour matrix ${avif.matrix ?? 0}`);
   }
-  if (avif.matrix === IDENTITY && streams.some(({ chroma }) => chroma !== '4:4:4')) {
+  if (avif.matrix === IDENTITY && streams.some(({ chroma }) => chroma !== '4:4:4' && chroma !== GREY)) {
     throw unsupportedStructure('an AVIF with RGB samples of which some are left out');
   }
-  const [stream] = streams;
-  const structure =
-    stream === undefined ? 'an AVIF' : `a ${stream.chroma} AVIF of ${stream.bits} bits a sample`;
-  // @napi-rs/image takes the samples of such a picture for full range.
-  const isLimitedGrey = stream?.chroma === '4:0:0' && stream.bits === 8 && !alpha && fullRange !== true;
-  return { decoders: [isLimitedGrey ? 'sharp' : '@napi-rs/image'], structure };
+  // That of an alpha plane is grey, too.
+  const { chroma, bits } = streams.find((stream) => stream.chroma !== GREY) ??
+    streams[0] ?? { chroma: GREY, bits: 8 };
+  return { decoders: ['@napi-rs/image'], structure: `a ${chroma} AVIF of ${bits} bits a sample` };
 }

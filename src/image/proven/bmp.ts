@@ -59,7 +59,7 @@ function oddity({
   palette,
 }: BmpStructure): string | undefined {
   if (topDown && (compression === 1 || compression === 2)) return 'with run lengths from top to bottom';
-  if (palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
+  if (bits <= 8 && palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
   if (masks.length === 0) return undefined;
   if (headerBytes === OS2_HEADER) return "with the masks of Windows in OS/2's header";
   const [colours, alpha = 0] = [masks.slice(0, 3), masks[3]];

@@ -13,6 +13,7 @@ const BITS = [8, 10, 12];
 export function provenForHeic(heif: HeifStructure): Proven {
   const unknown = heif.items.find((item) => !ITEMS.includes(item));
   if (unknown !== undefined) throw unsupportedStructure(`a HEIC whose picture is of the kind "${unknown}"`);
+  if (heif.premultiplied) throw unsupportedStructure('a HEIC with premultiplied alpha');
   const deep = heif.streams.find(({ bits }) => !BITS.includes(bits));
   if (deep !== undefined) throw unsupportedStructure(`a HEIC of ${deep.bits} bits a sample`);
   const [stream] = heif.streams;

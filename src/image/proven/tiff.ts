@@ -163,7 +163,8 @@ function oddStorage(tiff: TiffStructure): string | undefined {
   return undefined;
 }
 
-// Its decoder takes whatever alpha there is for plain alpha, knows few compressions, and panics on tiled planes.
+// Its decoder takes whatever alpha there is for plain alpha, fails on LZW without an end code, takes broken off Deflate
+// for whole, and panics on tiled planes.
 function isProvenForNapi(tiff: TiffStructure): boolean {
   const { big, compression, photometric, samples, extraSamples, planar, tiled, bits, fillOrder, chunks } =
     tiff;
@@ -171,7 +172,7 @@ function isProvenForNapi(tiff: TiffStructure): boolean {
   const isGrey = photometric === GREY_BLACK_IS_0 && samples === 1;
   return (
     !big &&
-    [1, 5, 8, 32773].includes(compression) &&
+    [1, 32773].includes(compression) &&
     (isRgb || isGrey) &&
     [8, 16].includes(bits[0] as number) &&
     planar === 1 &&

@@ -14,14 +14,10 @@ export interface AvifStructure {
   streams: { bits: 8 | 10 | 12; chroma: '4:4:4' | '4:2:2' | '4:2:0' | '4:0:0' }[];
   /** A part of the picture is meant, not all of it. */
   cropped: boolean;
-  /** An auxiliary image holds alpha. */
-  alpha: boolean;
-  /** Its colours are multiplied by it. */
+  /** Its colours are multiplied by their alpha. */
   premultiplied: boolean;
   /** Matrix coefficients (ITU-T H.273); undefined where the boxes do not say. */
   matrix: number | undefined;
-  /** Samples fill the whole range of values; undefined where the boxes do not say. */
-  fullRange: boolean | undefined;
 }
 
 /**
@@ -42,10 +38,8 @@ export function readAvifStructure(b: Buffer): AvifStructure | undefined {
     items: itemsOf(b, meta),
     streams: [],
     cropped: false,
-    alpha: false,
     premultiplied: isPremultiplied(b, meta),
     matrix: undefined,
-    fullRange: undefined,
   };
   let turns = 0;
   let mirror: number | undefined;
@@ -58,10 +52,8 @@ export function readAvifStructure(b: Buffer): AvifStructure | undefined {
     } else if (type === 'irot') turns ||= (b[start] ?? 0) & 3;
     else if (type === 'imir') mirror ??= (b[start] ?? 0) & 1;
     else if (type === 'clap') found.cropped = true;
-    else if (type === 'auxC') found.alpha ||= b.toString('latin1', start + FULL_BOX, end).includes('alpha');
     else if (type === 'colr' && b.toString('latin1', start, start + 4) === 'nclx' && start + 11 <= end) {
       found.matrix ??= b.readUInt16BE(start + 8);
-      found.fullRange ??= ((b[start + 10] as number) & 0x80) !== 0;
     } else if (type === 'av1C' && start + 3 <= end) found.streams.push(streamOf(b[start + 2] as number));
   }
   return { ...found, orientation: avifOrientation(turns, mirror) };

@@ -60,7 +60,9 @@ export function readBmpStructure(bytes: Uint8Array): BmpStructure | undefined {
   if (b.length < behindHeader) return undefined;
   const isIndexed = bits <= 8;
   const entryBytes = core ? 3 : 4;
-  const entries = isIndexed ? (core ? 0 : info.readUInt32LE(32)) || 2 ** bits : 0;
+  const used = core ? 0 : info.readUInt32LE(32);
+  // Pictures without indices may have a palette as well, for screens of few colours.
+  const entries = isIndexed && used === 0 ? 2 ** bits : used;
   const offset = b.readUInt32LE(10);
   const forgotten = isIndexed && offset === FILE_HEADER + headerBytes;
   return {

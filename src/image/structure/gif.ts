@@ -2,7 +2,7 @@
 
 /** The first frame of a GIF. */
 export interface GifFrame {
-  /** A GIF of the first frame alone, in which no colour is transparent. */
+  /** A GIF of the first frame alone. */
   bytes: Uint8Array;
   /** The larger of screen and frame: what a decoder would have to allocate, pixels. */
   width: number;
@@ -12,12 +12,13 @@ export interface GifFrame {
 }
 
 /**
- * Walks the blocks up to the end of the first frame. The reference drops transparency and shows the colour beneath, so
- * the flag is cleared: the GIF decoder then gives every pixel its palette colour.
+ * Walks the blocks up to the end of the first frame. The reference drops transparency and shows the colour beneath: with
+ * the flag cleared, the GIF decoder gives every pixel its palette colour.
  * @param bytes - the file
+ * @param keepTransparency - leaves the flag as it is
  * @returns undefined when the file ends before its first frame does
  */
-export function firstGifFrame(bytes: Uint8Array): GifFrame | undefined {
+export function firstGifFrame(bytes: Uint8Array, keepTransparency = false): GifFrame | undefined {
   const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (b.length < 13) return undefined;
   const screenWidth = b.readUInt16LE(6);
@@ -41,7 +42,7 @@ export function firstGifFrame(bytes: Uint8Array): GifFrame | undefined {
   const frame = Buffer.allocUnsafe(end + 1);
   b.copy(frame, 0, 0, end);
   frame[end] = 0x3b;
-  for (const at of controls) frame[at] = (frame[at] ?? 0) & 0xfe;
+  if (!keepTransparency) for (const at of controls) frame[at] = (frame[at] ?? 0) & 0xfe;
   return {
     bytes: frame,
     width: Math.max(screenWidth, left + width),

@@ -10,6 +10,8 @@ export interface HeifStructure {
   items: string[];
   /** Of each HEVC stream in the file. */
   streams: { bits: number; chroma: string }[];
+  /** Colours are multiplied by alpha. */
+  premultiplied: boolean;
   /** Pixels that are decoded for it, those of tiles included. */
   codedPixels: number;
 }
@@ -56,7 +58,8 @@ export function readHeifStructure(b: Buffer): HeifStructure | undefined {
     if (below !== undefined) waiting.push(...below);
     else codedPixels += area(b, properties(item));
   }
-  return { ...shown, items: [...items], streams: streamsOf(b, iprp), codedPixels };
+  const premultiplied = iref !== undefined && child(b, iref.start + FULL_BOX, iref.end, 'prem') !== undefined;
+  return { ...shown, items: [...items], streams: streamsOf(b, iprp), premultiplied, codedPixels };
 }
 
 function version(b: Buffer, box: Box): number {

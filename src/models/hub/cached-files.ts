@@ -50,6 +50,17 @@ export class CachedFiles {
   }
 
   /**
+   * Whether a file is there; what is in it is not looked at.
+   * @param commit - a commit hash
+   * @param path - a checked path
+   * @returns whether it is
+   * @throws errors of the file system
+   */
+  async has(commit: string, path: string): Promise<boolean> {
+    return (await fileSize(this.#cache.pointer(commit, path))) !== undefined;
+  }
+
+  /**
    * One file, its content verified: read, unless it is known to be what was read before.
    * @param commit - a commit hash
    * @param path - a checked path
@@ -101,7 +112,7 @@ export class CachedFiles {
     const open: HubFile[] = [];
     await eachOf(files, async (file) => {
       const { path, optional } = file;
-      if ((await fileSize(this.#cache.pointer(commit, path))) !== undefined) return true;
+      if (await this.has(commit, path)) return true;
       if (optional !== true || !(await this.#cache.isAbsent(commit, path))) open.push(file);
       return false;
     });

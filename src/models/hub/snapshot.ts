@@ -65,6 +65,8 @@ export class HubSession {
   readonly #progress: Progress;
   // What the revision stands for, from the first files on.
   #commit: string | undefined;
+  // What the hub has said about files of it, by path: nobody is asked twice.
+  readonly #answers = new Map<string, RemoteFile>();
 
   /**
    * @param request - which revision
@@ -102,6 +104,22 @@ export class HubSession {
     }
   }
 
+  /**
+   * The first of several files that there is; it is not fetched. To be called after {@link HubSession.get}.
+   * @param paths - best first
+   * @param lenient - offline, whether one that is in the cache goes before those that nobody knows of
+   * @returns its path; undefined where the hub has none of them
+   * @throws `MODEL_NOT_CACHED` (offline, where nobody knows), else as {@link HubSession.get}
+   */
+  async first(paths: readonly string[], lenient: boolean): Promise<string | undefined> {
+    throwIfAborted(this.#request.signal);
+    try {
+      return await this.#first(paths, lenient);
+    } catch (error) {
+      throw storageError(error, this.#request.settings.cacheDirectory);
+    }
+  }
+
   /** Notes what a branch stands for. To be called last: an interrupted update must not hide the older commit that is whole. */
   async remember(): Promise<void> {
     const { revision } = this.#request;
@@ -129,6 +147,22 @@ export class HubSession {
       if (isOutage(error)) return this.#fromCache(known, files);
       throw error;
     }
+  }
+
+  async #first(paths: readonly string[], lenient: boolean): Promise<string | undefined> {
+    const commit = this.#commit;
+    if (commit === undefined) throw this.#notCached([]);
+    const unknown: HubFile[] = [];
+    for (const path of paths) {
+      const file = { path, optional: true };
+      if (await this.#cached.has(commit, path)) {
+        if (unknown.length === 0 || lenient) return path;
+      } else if (!this.#request.settings.offline) {
+        if ((await this.#inquire(commit, file, this.#timing)) !== undefined) return path;
+      } else if ((await this.#cached.open(commit, [file])).length > 0) unknown.push(file);
+    }
+    if (unknown.length > 0) throw this.#notCached(unknown);
+    return undefined;
   }
 
   async #update(files: readonly HubFile[], more: boolean, patience: Timing): Promise<HubSnapshot> {
@@ -172,9 +206,13 @@ export class HubSession {
   }
 
   async #inquire(commit: string, { path, optional }: HubFile, timing: Timing): Promise<RemoteFile | undefined> {
+    const answer = this.#answers.get(path);
+    if (answer?.commit === commit) return answer;
     if (optional === true && (await this.#cache.isAbsent(commit, path))) return undefined;
     try {
-      return await inquire(this.#source(commit, path, timing));
+      const remote = await inquire(this.#source(commit, path, timing));
+      this.#answers.set(path, remote);
+      return remote;
     } catch (error) {
       if (!(error instanceof FileMissing) || optional !== true) throw error;
       await this.#cache.rememberAbsent(commit, path);

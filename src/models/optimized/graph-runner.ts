@@ -1,5 +1,6 @@
 // Runs graphs on the calibration images: one session at a time, so that no two graphs' weights are in memory.
 import { readFile } from 'node:fs/promises';
+import { VisionError } from '../../errors.js';
 import type { DecodeOptions } from '../../image/decode.js';
 import { readHeader } from '../../image/header.js';
 import { Preprocessor } from '../../image/preprocess.js';
@@ -81,6 +82,13 @@ export class GraphRunner {
   async embed(path: string, goOn: (vectors: readonly Float32Array[]) => boolean): Promise<Run> {
     const session = await TowerSession.open(path, 'pixel_values', this.#options);
     try {
+      if (session.takesFloat16) {
+        throw new VisionError(
+          'MODEL_INVALID',
+          `Expected float32 in ${path} but it takes float16: "int8" is made of float32 graphs. Set option "dtype" to ` +
+            '"fp32" to use it as it is.',
+        );
+      }
       const vectors: Float32Array[] = [];
       const times: number[] = [];
       for (const tensor of this.#tensors) {

@@ -1,7 +1,10 @@
 // Tensors as typed arrays, in both directions.
 import { VisionError } from '../../errors.js';
+import { fromFloat16 } from '../../inference/float16.js';
 import type { OnnxModel } from './model.js';
 import { DataLocation, DataType, TensorProtoSchema, create, type TensorProto } from './proto.js';
+
+export { fromFloat16 };
 
 /** What the values of a tensor come as. */
 export type TensorValues =
@@ -164,19 +167,4 @@ function invalid(tensor: TensorProto, expected: string, found: string): VisionEr
     'MODEL_INVALID',
     `Expected ${expected} for tensor "${tensor.name}" [${shapeOf(tensor).join(', ')}] ${where} but found ${found}.`,
   );
-}
-
-/**
- * Decodes IEEE half precision.
- * @param bits - the stored form
- * @returns the same numbers, exactly
- */
-export function fromFloat16(bits: Uint16Array): Float32Array {
-  return Float32Array.from(bits, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0x1f) return fraction ? Number.NaN : sign * Infinity;
-    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
 }
