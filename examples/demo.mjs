@@ -70,12 +70,15 @@ async function main() {
 
   const index = VectorIndex.create({ dimensions, model: vision.model.fingerprint });
   const embedding = performance.now();
+  const embedded = [];
   let position = 0;
   let others = 0;
   for await (const result of vision.embedImages(paths)) {
     const path = paths[position++];
-    if (result.ok) index.add(idOf(path), result.embedding);
-    else if (result.error.code === 'UNSUPPORTED_FORMAT') others++;
+    if (result.ok) {
+      index.add(idOf(path), result.embedding);
+      embedded.push(path);
+    } else if (result.error.code === 'UNSUPPORTED_FORMAT') others++;
     else console.log(`  skipped ${path}: ${result.error.code}`);
   }
   const elapsed = performance.now() - embedding;
@@ -91,7 +94,7 @@ async function main() {
   };
 
   const queries =
-    own.length > 0 ? paths.slice(0, QUERIES.length) : QUERIES.map((name) => join(PHOTOS, `${name}.jpg`));
+    own.length > 0 ? embedded.slice(0, QUERIES.length) : QUERIES.map((name) => join(PHOTOS, `${name}.jpg`));
   console.log(`\nNearest neighbours of altered copies (cropped, shrunk to a third, compressed again):`);
   for (const path of queries) {
     try {
