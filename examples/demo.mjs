@@ -82,7 +82,8 @@ async function main() {
     else console.log(`  skipped ${path}: ${result.error.code}`);
   }
   const elapsed = performance.now() - embedding;
-  if (others > 0) console.log(`  skipped ${others} files that are no images, or of a kind that is not read`);
+  if (own.length > 0 && others > 0)
+    console.log(`  skipped ${others} files that are no images, or of a kind that is not read`);
   if (index.size === 0) throw new Error('None of the images could be embedded.');
 
   const searches = [];
