@@ -7,6 +7,7 @@
         "native/arguments.cc",
         "native/byte_dot_products.cc",
         "native/choose_implementation.cc",
+        "native/end_with_parent.cc",
         "native/normalize.cc",
         "native/resize_normalize.cc",
         "native/kernels/axis.cc",

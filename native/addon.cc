@@ -12,6 +12,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   env.SetInstanceData(new AddonData{implementation, {}});
   exports.Set("byteDotProducts", Napi::Function::New<ByteDotProducts>(env, "byteDotProducts"));
+  exports.Set("endWithParent", Napi::Function::New<EndWithParent>(env, "endWithParent"));
   exports.Set("kernelImplementation", Napi::Function::New<KernelImplementation>(env, "kernelImplementation"));
   exports.Set("kernelImplementations", Napi::Function::New<KernelImplementations>(env, "kernelImplementations"));
   exports.Set("normalize", Napi::Function::New<Normalize>(env, "normalize"));

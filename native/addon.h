@@ -16,6 +16,7 @@ struct AddonData {
 
 // Each is described where it is defined.
 Napi::Value ByteDotProducts(const Napi::CallbackInfo& info);
+Napi::Value EndWithParent(const Napi::CallbackInfo& info);
 Napi::Value KernelImplementation(const Napi::CallbackInfo& info);
 Napi::Value KernelImplementations(const Napi::CallbackInfo& info);
 Napi::Value Normalize(const Napi::CallbackInfo& info);

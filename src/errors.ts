@@ -33,6 +33,8 @@ export const ERROR_CODES = {
   CLOSED: 'The object has been closed.',
   QUEUE_FULL: 'maxQueue requests are already waiting.',
   WORKER_FAILED: 'A worker thread died or could not be started; the pool has replaced it.',
+  DECODER_CRASHED:
+    'The image has ended a decoder process or a worker thread twice; it is refused from now on.',
   OUT_OF_MEMORY: 'There is not enough memory for this image.',
   NATIVE_UNAVAILABLE: 'The C++ addon is not built for this platform, or cannot be loaded.',
   DUPLICATE_ID: 'The id is already in the index.',

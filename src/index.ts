@@ -13,6 +13,7 @@ export { preprocess, type PreprocessOptions } from './image/preprocess.js';
 export type { PreprocessConfig, Resample, Size } from './image/preprocessing.js';
 export type { DecodeMode } from './image/decode.js';
 export type { SemanticVisionOptions } from './options.js';
+export type { Isolation } from './pool/protocol.js';
 export {
   listModels,
   modelInfo,

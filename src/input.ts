@@ -46,7 +46,7 @@ export async function loadInput(
   const { sha256: hash, bytes } = await hasher.bytes(await readBytes(input, limits.limitInputBytes));
   return {
     hash,
-    toJob: () => ({ kind: 'image', bytes, header: readHeader(bytes, limits.limitInputPixels) }),
+    toJob: () => ({ kind: 'image', hash, bytes, header: readHeader(bytes, limits.limitInputPixels) }),
   };
 }
 
@@ -56,7 +56,7 @@ async function loadPixels(image: RawImage, limits: InputLimits, hasher: Hasher):
     await copied(given),
     `raw:${width}x${height}x${channels}\n`,
   );
-  return { hash, toJob: () => ({ kind: 'pixels', data, width, height, channels }) };
+  return { hash, toJob: () => ({ kind: 'pixels', hash, data, width, height, channels }) };
 }
 
 /**

@@ -121,7 +121,7 @@ export class SemanticVision implements AsyncDisposable {
     let weights: SharedWeights | undefined;
     try {
       model = await choosePrecision(await loadModel(options, digests), options, digests);
-      const { workers, maxQueue, autoOrient, limitInputPixels, decode, flatten: background } = options;
+      const { workers, maxQueue, autoOrient, limitInputPixels, decode, isolation } = options;
       const session = sessionOptions(options);
       weights = new SharedWeights(model, session, digests, options);
       const config = {
@@ -130,7 +130,8 @@ export class SemanticVision implements AsyncDisposable {
         text: model.text,
         preprocess: model.preprocess,
         sessionOptions: session,
-        decode: { autoOrient, limitInputPixels, decode, background },
+        decode: { autoOrient, limitInputPixels, decode, background: options.flatten },
+        isolation,
       };
       throwIfAborted(options.signal);
       const pool = await WorkerPool.start({ workers, maxQueue, config });
@@ -158,7 +159,8 @@ export class SemanticVision implements AsyncDisposable {
    * @param options - abort signal and priority
    * @returns the unit vector, with the hash of the image
    * @throws `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INPUT_EMPTY`, `UNSUPPORTED_FORMAT`, `DECODE_FAILED`,
-   * `TOO_MANY_PIXELS`, `TOO_MANY_BYTES`, `INVALID_ARGUMENT`, `QUEUE_FULL`, `ABORTED`, `CLOSED`, `WORKER_FAILED`
+   * `TOO_MANY_PIXELS`, `TOO_MANY_BYTES`, `INVALID_ARGUMENT`, `QUEUE_FULL`, `ABORTED`, `CLOSED`, `WORKER_FAILED`,
+   * `DECODER_CRASHED`
    */
   async embedImage(image: ImageInput, options?: EmbedOptions): Promise<ImageEmbedding> {
     return this.#track(async () => this.#image(image, requestOf(options, 'interactive')));

@@ -96,7 +96,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
-  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root)\.ts$/],
+  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
 ];
@@ -264,6 +264,21 @@ architecture('the worker loads neither the facade nor the pool', () => {
   visit('pool/worker.ts');
   for (const heavy of ['semantic-vision.ts', 'pool/pool.ts', 'cache.ts', 'input.ts'])
     assert.not(reached.has(heavy), heavy);
+});
+
+architecture('the decoder process loads what decodes and nothing else', () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
+  };
+  visit('pool/decoder-process.ts');
+  const allowed = /^(image\/.*|pool\/(decoder-process|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
+  assert.equal(
+    [...reached].filter((file) => !allowed.test(file)),
+    [],
+  );
 });
 
 architecture('docs/errors.md names every code and no other', () => {

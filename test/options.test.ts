@@ -30,6 +30,7 @@ options('defaults', () => {
     autoOrient: true,
     decode: 'exact',
     flatten: undefined,
+    isolation: 'none',
     signal: undefined,
   });
   assert.equal(resolveOptions({}, 2), resolved);
@@ -125,6 +126,7 @@ options('every wrong value is INVALID_OPTION and named', async () => {
       {},
       ['#ffffff'],
     ],
+    isolation: ['', 'None', 'thread', 1, true, null, {}, ['process']],
     executionProviders: ['cpu', [], [1], [null], {}, null, new Set(['cpu'])],
     sessionOptions: ['x', 1, null, [], { callback: () => 1 }],
     signal: ['x', 1, null, {}, new AbortController()],

@@ -112,11 +112,19 @@ shared('both towers of a model, over the pool: the same vectors as without', asy
   const decode = { autoOrient: true, limitInputPixels: 1e6, decode: 'exact' as const };
   const run = async (prepared: boolean) => {
     const visionPrepared = prepared ? image.graph : undefined;
-    const config = { visionModel, visionPrepared, text, preprocess, sessionOptions: SESSION_OPTIONS, decode };
+    const config = {
+      visionModel,
+      visionPrepared,
+      text,
+      preprocess,
+      sessionOptions: SESSION_OPTIONS,
+      decode,
+      isolation: 'none' as const,
+    };
     const pool = await WorkerPool.start({ workers: 2, maxQueue: 9, config });
     assert.is(pool.shared, prepared);
     assert.is(pool.dimensions, 768);
-    const pixels = { kind: 'pixels' as const, ...noise(1, 64) };
+    const pixels = { kind: 'pixels' as const, hash: 'noise', ...noise(1, 64) };
     const { vector } = await pool.submit(pixels, 'bulk', true).result;
     const job = { kind: 'texts' as const, texts: ['a dog'], prepared: prepared ? words.graph : undefined };
     const { vectors, shared: sharedText } = await pool.submit(job, 'bulk', true).result;

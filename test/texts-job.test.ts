@@ -25,6 +25,7 @@ function start(text: TextFiles | undefined): Promise<WorkerPool> {
       preprocess,
       sessionOptions: { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 },
       decode: { autoOrient: true, limitInputPixels: 1e6, decode: 'exact' },
+      isolation: 'none',
     },
   });
 }

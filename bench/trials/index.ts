@@ -6,6 +6,7 @@ import { eventLoop } from './event-loop.js';
 import { fileToTensor } from './file-to-tensor.js';
 import { fsLatency } from './fs-latency.js';
 import { fullSize } from './full-size.js';
+import { isolation } from './isolation.js';
 import { kernel } from './kernel.js';
 import { latency } from './latency.js';
 import { quantised } from './quantised.js';
@@ -26,6 +27,7 @@ export const TRIALS: readonly Trial[] = [
   stages,
   kernel,
   fileToTensor,
+  isolation,
   quantised,
   fullSize,
   so400m,

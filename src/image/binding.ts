@@ -83,6 +83,7 @@ type ResizeNumbers = [
 /** What native/addon.cc exports; each signature is repeated above its C++ function. */
 interface Addon {
   byteDotProducts(): string[];
+  endWithParent(): void;
   kernelImplementation(): string;
   kernelImplementations(): string[];
   normalize(
@@ -161,6 +162,21 @@ function checked<Result>(call: () => Result): Result {
  */
 export function byteDotProducts(): string[] {
   return addon().byteDotProducts();
+}
+
+/**
+ * For child processes: ends this process, whatever it is doing, when its standard input ends. The parent holds the other
+ * end and lets go of it when it ends itself, however that comes about.
+ * @throws {VisionError} WORKER_FAILED when no thread can be started to watch; NATIVE_UNAVAILABLE; INVALID_OPTION when
+ * `SEMANTIC_VISION_KERNEL` names none of the implementations
+ */
+export function endWithParent(): void {
+  const native = addon();
+  try {
+    native.endWithParent();
+  } catch (cause) {
+    throw new VisionError('WORKER_FAILED', `${messageOf(cause)}.`, { cause });
+  }
 }
 
 /**

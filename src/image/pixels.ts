@@ -22,6 +22,16 @@ export interface Pixels {
   orientation: Orientation;
 }
 
+/** The least that can be resized: what proves that the kernel works. */
+export const ONE_GREY_PIXEL: Pixels = {
+  data: Uint8Array.of(128),
+  width: 1,
+  height: 1,
+  channels: 1,
+  bytesPerSample: 1,
+  orientation: 1,
+};
+
 /**
  * The error for damaged bytes.
  * @param format - the image's format

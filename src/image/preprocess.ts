@@ -1,7 +1,7 @@
 // Stage 5: pixels to the tensor's own buffer in one pass of the native kernel, and the same for users' own pixels.
 import { OptionReader, checkNames } from '../option-reader.js';
 import type { RawImage } from '../types.js';
-import { resizeNormalizeInto } from './binding.js';
+import { resizeInto, resizeNormalizeInto, type ResizeGeometry, type StoredLayout } from './binding.js';
 import { decodePixels, type DecodeOptions, type Hold } from './decode.js';
 import { checkRawImage } from './raw-image.js';
 import { geometryOf } from './geometry.js';
@@ -66,6 +66,29 @@ export class Preprocessor {
   write(pixels: Pixels): void {
     writeTensor(pixels, this.#config, this.#options.background, this.#table, this.tensor);
   }
+
+  /**
+   * The part of {@link Preprocessor.write} that reads the image: resizes and crops pixels, to bytes.
+   * @param pixels - the image
+   * @param target - its first `3 * height * width` bytes become interleaved RGB
+   */
+  resize(pixels: Pixels, target: Uint8Array): void {
+    const [layout, geometry] = placed(pixels, this.#config, this.#options.background);
+    resizeInto(pixels.data, layout, geometry, target);
+  }
+
+  /**
+   * The rest of it: normalises into {@link Preprocessor.tensor} what {@link Preprocessor.resize} made, here or in another
+   * process. Both together give the bits of `write`.
+   * @param resized - `3 * height * width` bytes
+   */
+  writeResized(resized: Uint8Array): void {
+    const { width, height } = this;
+    const layout: StoredLayout = { offset: 0, width, height, channels: 3, rowStride: 3 * width };
+    const crop = { left: 0, top: 0, width, height };
+    const same: ResizeGeometry = { width, height, filter: 'nearest', crop };
+    resizeNormalizeInto(resized, layout, same, this.#table, this.tensor);
+  }
 }
 
 /** Options of {@link preprocess}. */
@@ -108,10 +131,19 @@ function writeTensor(
   table: Float32Array,
   tensor: Float32Array,
 ): void {
-  const { data, width, height, channels, bytesPerSample, orientation } = pixels;
+  const [layout, geometry] = placed(pixels, config, background);
+  resizeNormalizeInto(pixels.data, layout, geometry, table, tensor);
+}
+
+function placed(
+  pixels: Pixels,
+  config: Preprocessing,
+  background: number | undefined,
+): [StoredLayout, ResizeGeometry] {
+  const { width, height, channels, bytesPerSample, orientation } = pixels;
   const transposed = orientation >= FIRST_TRANSPOSED;
   const geometry = transposed ? geometryOf(config, height, width) : geometryOf(config, width, height);
   const rowStride = width * channels * bytesPerSample;
   const layout = { offset: 0, width, height, channels, rowStride, bytesPerSample, orientation, background };
-  resizeNormalizeInto(data, layout, geometry, table, tensor);
+  return [layout, geometry];
 }

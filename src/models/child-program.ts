@@ -1,6 +1,7 @@
 // Runs one of this package's programs in a process of its own: it can be killed at any moment, and takes its memory with it.
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { childEnvironment } from '../child-environment.js';
 import { packageRoot } from '../package-root.js';
 import { disableTelemetry } from '../pool/telemetry.js';
 
@@ -29,10 +30,9 @@ export async function runProgram(
 ): Promise<Ending> {
   disableTelemetry();
   const child = fork(join(packageRoot(), 'dist', 'esm', 'models', `${program}.js`), [], {
-    // Preloads and inspectors of the main program have no business in it. What NODE_OPTIONS preloads stays: some package
-    // managers resolve imports by it.
+    // Preloads and inspectors of the main program have no business in it.
     execArgv: [],
-    env: { ...process.env, NODE_OPTIONS: withoutInspector(process.env.NODE_OPTIONS) },
+    env: childEnvironment(),
     serialization: 'advanced',
     stdio: 'ignore',
   });
@@ -57,8 +57,4 @@ export async function runProgram(
     process.off('exit', kill);
     signal?.removeEventListener('abort', kill);
   }
-}
-
-function withoutInspector(options = ''): string {
-  return options.replace(/--inspect\S*/g, '');
 }

@@ -18,6 +18,7 @@ import type {
   WorkerConfig,
 } from './protocol.js';
 import { leaseMemory, sharpLeases } from './leases.js';
+import { addStrike, quarantine, refuseQuarantined } from './quarantine.js';
 import { LaneQueue } from './queue.js';
 import { disableTelemetry } from './telemetry.js';
 
@@ -132,11 +133,13 @@ export class WorkerPool {
    * @param priority - its lane
    * @param bounded - whether `maxQueue` applies; streams, which bound themselves, are exempt
    * @returns the submission
-   * @throws `QUEUE_FULL` when `maxQueue` jobs wait already, `CLOSED` after {@link WorkerPool.close}
+   * @throws `QUEUE_FULL` when `maxQueue` jobs wait already, `CLOSED` after {@link WorkerPool.close}, `DECODER_CRASHED` for
+   * an image that has done enough harm
    */
   submit<J extends EmbedJob>(job: J, priority: Priority, bounded: boolean): Submission<Success<J>> {
     if (this.#closing)
       throw new VisionError('CLOSED', 'The pool has been closed: create a new SemanticVision.');
+    if ('hash' in job) refuseQuarantined(job.hash);
     if (bounded && this.#running >= this.#workers && this.#queue.size >= this.#maxQueue) {
       throw new VisionError(
         'QUEUE_FULL',
@@ -182,9 +185,14 @@ export class WorkerPool {
   }
 
   async #run({ job, resolve, reject }: Waiting, slot: number): Promise<void> {
+    const onDeath = () => {
+      this.#failures++;
+      if ('hash' in job) addStrike(job.hash);
+    };
     try {
-      resolve(await ask(this.#piscina, this.#gate, slot, job, () => this.#failures++));
+      resolve(await ask(this.#piscina, this.#gate, slot, job, onDeath));
     } catch (error) {
+      if ('hash' in job && (error as VisionError).code === 'DECODER_CRASHED') quarantine(job.hash);
       reject(error as VisionError);
     } finally {
       this.#freeSlots.push(slot);
@@ -257,7 +265,10 @@ async function ask<J extends Job>(
       { cause },
     );
   }
-  if (!reply.ok) throw new VisionError(reply.code, reply.message);
+  if (!reply.ok) {
+    const { code, message, cause } = reply;
+    throw new VisionError(code, message, cause === undefined ? undefined : { cause: new Error(cause) });
+  }
   return reply as Success<J>;
 }
 

@@ -6,6 +6,9 @@ import type { Preprocessing } from '../image/preprocessing.js';
 import type { Loading } from './exit-gate.js';
 import type { LeaseMemory } from './leases.js';
 
+/** `process`: images are decoded in child processes. `none`: in the process itself. */
+export type Isolation = 'none' | 'process';
+
 /** All a worker needs to know; it arrives as `workerData`. */
 export interface WorkerConfig {
   /** Path of the image tower. */
@@ -22,6 +25,8 @@ export interface WorkerConfig {
   decode: DecodeOptions;
   /** In turn with whom sharp is used. */
   leases: LeaseMemory;
+  /** Where: in the worker itself, or in a process of its own. */
+  isolation: Isolation;
   /** The worker's own module, and the gate's memory, see {@link enterNative}. */
   loading: Loading;
 }
@@ -71,6 +76,8 @@ export interface TextTower extends Omit<TextFiles, 'config' | 'tokenizerConfig'>
 /** Encoded bytes, with what the header said. */
 export interface ImageJob {
   kind: 'image';
+  /** Of the content, see {@link refuseQuarantined}. */
+  hash: string;
   bytes: Uint8Array<ArrayBuffer>;
   header: ImageHeader;
 }
@@ -78,6 +85,8 @@ export interface ImageJob {
 /** Decoded pixels. */
 export interface PixelsJob {
   kind: 'pixels';
+  /** Of the content, see {@link refuseQuarantined}. */
+  hash: string;
   data: Uint8Array<ArrayBuffer>;
   width: number;
   height: number;
@@ -124,6 +133,8 @@ export interface Failure {
   ok: false;
   code: VisionErrorCode;
   message: string;
+  /** Message of the error underneath, if there was one. */
+  cause?: string | undefined;
 }
 
 /** An embedding; `times` is there for images only, `shared` for texts. */
@@ -157,3 +168,15 @@ export interface Done {
 /** The answer that belongs to a job. */
 export type ReplyTo<J extends Job> =
   (J extends WarmJob | DisposeJob ? Done : J extends TextsJob ? TextsEmbedded : Embedded) | Failure;
+
+/** The descriptor of the socket over which a decoder process is talked to. */
+export const FRAMES = 3;
+
+/** The first thing that a decoder process is told; it answers when it is ready. */
+export interface DecoderStart {
+  preprocess: Preprocessing;
+  decode: DecodeOptions;
+}
+
+/** What a decoder process answers to that and to each image, with the resized bytes behind it; times in ms. */
+export type DecoderReply = ({ ok: true } & Pick<StageTimes, 'decode' | 'preprocess'>) | Failure;

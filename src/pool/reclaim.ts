@@ -6,6 +6,7 @@
 // the turn of the event loop that they run in.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { ImageHeader } from '../image/header.js';
 
 const YOUNG_EVERY_BYTES = 48 * 1024 * 1024;
 // What happened to be promoted to the old generation in between takes a full collection (about 5 ms).
@@ -31,4 +32,14 @@ export async function reclaim(bytes: number): Promise<void> {
   collections++;
   collectGarbage({ type: collections % FULL_EVERY === 0 ? 'major' : 'minor', execution: 'sync' });
   await new Promise(setImmediate);
+}
+
+/**
+ * Native memory that decoding an image leaves behind: the input, the decoder's pixels, and the copy that it hands out.
+ * @param encoded - bytes of the input
+ * @param header - of the image
+ * @returns bytes, for {@link reclaim}
+ */
+export function imageBytes(encoded: number, { width, height }: ImageHeader): number {
+  return encoded + 8 * width * height;
 }

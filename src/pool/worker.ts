@@ -1,16 +1,18 @@
 // What runs in every worker thread: its own sessions and buffers, one job at a time, answers as plain data.
 import { workerData } from 'node:worker_threads';
 import { VisionError, messageOf } from '../errors.js';
-import type { Pixels } from '../image/pixels.js';
+import { ONE_GREY_PIXEL, type Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
 import { openTower, type OpenTower } from '../inference/open-tower.js';
 import { l2Normalize } from '../inference/postprocess.js';
 import { imageTensor } from '../inference/session.js';
 import { TextEmbedder } from '../inference/text-embedder.js';
 import { readTextTower } from '../inference/text-settings.js';
+import type { Decoded } from './decoder-child.js';
 import { enterNative } from './exit-gate.js';
+import { IsolatedDecoder } from './isolated-decoder.js';
 import { holder } from './leases.js';
-import { reclaim } from './reclaim.js';
+import { imageBytes, reclaim } from './reclaim.js';
 import type {
   Done,
   Embedded,
@@ -19,6 +21,7 @@ import type {
   Job,
   PixelsJob,
   PreparedGraph,
+  StageTimes,
   Task,
   TextsEmbedded,
   TextsJob,
@@ -32,6 +35,10 @@ const NO_WORD_KNOWN =
 const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode, holder(config.leases));
 const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
+const decoder =
+  config.isolation === 'process'
+    ? new IsolatedDecoder({ preprocess: config.preprocess, decode: config.decode })
+    : undefined;
 // Opened once and kept; a failed opening is kept as well, it would fail again.
 let vision: Promise<OpenTower> | undefined;
 let text: Promise<TextEmbedder> | undefined;
@@ -52,41 +59,36 @@ function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
 
 async function warm(): Promise<Done> {
   // One grey pixel goes all the way: an addon that is missing or does not load fails creation, not the first image.
-  preprocessor.write({
-    data: Uint8Array.of(128),
-    width: 1,
-    height: 1,
-    channels: 1,
-    bytesPerSample: 1,
-    orientation: 1,
-  });
+  preprocessor.write(ONE_GREY_PIXEL);
   const { session, shared, dimensions } = await openVision();
   if (dimensions !== undefined) return { ok: true, dimensions, shared };
   const [output] = await session.run(tensor);
   return { ok: true, dimensions: output?.length ?? 0, shared };
 }
 
-async function embedImage(job: ImageJob | PixelsJob): Promise<Embedded> {
+async function embedImage(job: ImageJob | PixelsJob, isolated: Isolated | undefined): Promise<Embedded> {
   const { session } = await openVision();
-  // Before the work, when nothing of the image before is in use any more.
-  await reclaim(lastImageBytes);
-  lastImageBytes = nativeBytes(job);
+  const before = isolated === undefined ? await writeImage(job) : writeIsolated(isolated);
   const start = performance.now();
-  const pixels = job.kind === 'image' ? await preprocessor.decode(job.bytes, job.header) : pixelsOf(job);
-  const decoded = performance.now();
-  preprocessor.write(pixels);
-  const written = performance.now();
   const [output] = await session.run(tensor);
   const vector = l2Normalize(output as Float32Array);
   if (vector === undefined) {
     throw new VisionError('MODEL_INVALID', 'The model answered with a vector that is zero or not finite.');
   }
-  const times = {
-    decode: decoded - start,
-    preprocess: written - decoded,
-    inference: performance.now() - written,
-  };
-  return { ok: true, vector, times };
+  return { ok: true, vector, times: { ...before, inference: performance.now() - start } };
+}
+
+type TimesBefore = Omit<StageTimes, 'inference'>;
+
+async function writeImage(job: ImageJob | PixelsJob): Promise<TimesBefore> {
+  // Before the work, when nothing of the image before is in use any more.
+  await reclaim(lastImageBytes);
+  lastImageBytes = job.kind === 'image' ? imageBytes(job.bytes.length, job.header) : job.data.length;
+  const start = performance.now();
+  const pixels = job.kind === 'image' ? await preprocessor.decode(job.bytes, job.header) : pixelsOf(job);
+  const decoded = performance.now();
+  preprocessor.write(pixels);
+  return { decode: decoded - start, preprocess: performance.now() - decoded };
 }
 
 function pixelsOf({ data, width, height, channels }: PixelsJob): Pixels {
@@ -95,9 +97,22 @@ function pixelsOf({ data, width, height, channels }: PixelsJob): Pixels {
 
 let lastImageBytes = 0;
 
-// The input, the decoder's pixels and the copy of them that it hands out.
-function nativeBytes(job: ImageJob | PixelsJob): number {
-  return job.kind === 'image' ? job.bytes.length + 8 * job.header.width * job.header.height : job.data.length;
+/** An image from the decoder process, and how long it was waited for. */
+interface Isolated extends Decoded {
+  waited: number;
+}
+
+async function decodeIsolated(by: IsolatedDecoder, { bytes, header }: ImageJob): Promise<Isolated> {
+  const start = performance.now();
+  const decoded = await by.decode(bytes, header);
+  return { ...decoded, waited: performance.now() - start };
+}
+
+// The ways to the decoder process and back count as decoding.
+function writeIsolated({ resized, waited, preprocess }: Isolated): TimesBefore {
+  const start = performance.now();
+  preprocessor.writeResized(resized);
+  return { decode: waited - preprocess, preprocess: preprocess + performance.now() - start };
 }
 
 async function embedTexts({ texts, prepared }: TextsJob): Promise<TextsEmbedded> {
@@ -124,13 +139,22 @@ async function dispose(): Promise<Done> {
   return { ok: true, dimensions: 0, shared: false };
 }
 
-function answer(job: Job): Promise<Embedded | TextsEmbedded | Done> {
+// What is waited for outside the exit gate: nothing of it runs in this process, so the process may end meanwhile.
+async function askDecoder(job: Job): Promise<Isolated | undefined> {
+  if (decoder === undefined) return undefined;
+  if (job.kind === 'image') return decodeIsolated(decoder, job);
+  if (job.kind === 'warm') await decoder.start();
+  if (job.kind === 'dispose') await decoder.close();
+  return undefined;
+}
+
+function answer(job: Job, isolated: Isolated | undefined): Promise<Embedded | TextsEmbedded | Done> {
   switch (job.kind) {
     case 'warm':
       return warm();
     case 'image':
     case 'pixels':
-      return embedImage(job);
+      return embedImage(job, isolated);
     case 'texts':
       return embedTexts(job);
     case 'dispose':
@@ -150,9 +174,11 @@ export default async function handle({
   slot,
 }: Task): Promise<Embedded | TextsEmbedded | Done | Failure> {
   try {
-    return await enterNative(config.loading.memory, slot, () => answer(job));
+    const isolated = await askDecoder(job);
+    return await enterNative(config.loading.memory, slot, () => answer(job, isolated));
   } catch (error) {
     const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
-    return { ok: false, code, message: messageOf(error) };
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+    return { ok: false, code, message: messageOf(error), cause };
   }
 }

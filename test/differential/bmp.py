@@ -169,7 +169,10 @@ def generate(corpus, seed):
     for case in covering(AXES, fits, seed):
         data, right = build(case)
         common = case["bits"] != 2 and case["header"] not in (16, 64) and case["colours-used"] != "more"
-        corpus.add("bmp", "bmp", data, case, source=right, trust="pillow", tolerance=SPREAD if case["bits"] == 16 else EQUAL, must=common)
+        # Pillow 9.4 takes the entries of OS/2's palettes for four bytes there, 12.3 for three.
+        misread = case["header"] == 12 and case["offset"] == "forgets-palette"
+        trust = "source" if misread else "pillow"
+        corpus.add("bmp", "bmp", data, case, source=right, trust=trust, tolerance=SPREAD if case["bits"] == 16 else EQUAL, must=common)
     for name in MASKS:
         for header in (40, 52, 56, 108, 124):
             for top_down in (False, True):

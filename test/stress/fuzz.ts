@@ -1,153 +1,135 @@
-// Feeds mutated images through the public API in a child process, and fails on a crash, a hang, too much memory, an error
-// that is no VisionError, or a worker that answers wrongly afterwards.
+// Feeds mutated images to the library in child processes, and fails on a crash, a hang, too much memory, an error that is
+// no VisionError, a worker that answers wrongly afterwards, and a picture that neither Pillow nor sharp has.
 //
-//   npm run fuzz -- --seconds 60 [--seed N] [--count N]
-import { fork } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+//   npm run fuzz -- [--seed N] [--count N] [--seconds N] [--mode decode|api|both] [--processes 2] [--save DIR]
+//                   [--number N] [--without-sharp]
+//
+// It goes on after a failure, and at the end prints a report and a row for the table in docs/decisions/0020-fuzzer.md.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { SemanticVision, VisionError } from '../../dist/esm/index.js';
-import { mutant, type CorpusFile } from './mutate.js';
+import { ROOT } from '../helpers/fixtures.js';
+import { installedWithoutSharp } from '../helpers/without-sharp.js';
+import { readCorpus } from './corpus.js';
+import { mutant } from './mutate.js';
+import type { Job, Mode, Outcome } from './outcome.js';
+import { pillowIsThere } from './pillow.js';
+import { markdownRow, Tally, type FuzzReport } from './report.js';
+import { runChild } from './run-child.js';
 
-/** What a run found. */
-export interface FuzzReport {
-  inputs: number;
-  embedded: number;
-  codes: Record<string, number>;
-  slowestMs: number;
-  peakRssBytes: number;
+/** What to run. */
+export interface FuzzOptions {
+  /** The same seed gives the same inputs. */
+  seed: number;
+  /** Inputs in all. */
+  count: number;
+  /** The first input. */
+  first?: number;
+  /** Stop after this time. */
+  seconds?: number;
+  /** `both`: one input of 20 goes through the whole API. */
+  mode?: Mode | 'both';
+  /** Child processes at a time. */
+  processes?: number;
+  /** Folder for the inputs that failed. */
+  save?: string;
+  /** Where the built library lies. */
+  root?: string;
 }
 
-const HANG_MS = 10_000;
-const RSS_LIMIT_BYTES = 2 * 1024 ** 3;
-const IN_FLIGHT = 4;
-const CHECK_EVERY = 500;
-const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
+const API_SHARE = 20;
 
 /**
- * Fuzzes in this process.
- * @param options - when to stop, and the seed
- * @param options.seed - the same seed gives the same inputs
- * @param options.seconds - stop after this time
- * @param options.count - stop after so many inputs
- * @param options.onStart - told of each input before it is tried
- * @returns the report
- * @throws Error that names the input which broke a promise of the library
+ * Runs the fuzzer.
+ * @param options - what to run
+ * @returns the report; failures are in it, nothing throws
  */
-export async function fuzz(options: {
-  seed: number;
-  seconds: number;
-  count: number;
-  onStart?: (number: number) => void;
-}): Promise<FuzzReport> {
-  const corpus = readCorpus(join(FIXTURES, 'golden', 'images'));
-  const good = readFileSync(join(FIXTURES, 'golden', 'images', 'png_rgb.png'));
-  const vision = await SemanticVision.create({
-    model: join(FIXTURES, 'tiny-siglip'),
-    workers: 2,
-    intraOpNumThreads: 1,
-    cacheMaxBytes: 0,
-    limitInputPixels: 16_000_000,
-  });
-  const expected = (await vision.embedImage(good)).vector;
-  const report: FuzzReport = { inputs: 0, embedded: 0, codes: {}, slowestMs: 0, peakRssBytes: 0 };
-  const deadline = performance.now() + options.seconds * 1000;
-  let next = 0;
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const {
+    seed,
+    count,
+    first = 0,
+    seconds = Infinity,
+    mode = 'both',
+    processes = 2,
+    save,
+    root = ROOT,
+  } = options;
+  const corpus = readCorpus();
+  const tally = new Tally(seed);
+  const pillow = pillowIsThere();
+  const deadline = performance.now() + seconds * 1000;
+  if (save !== undefined) mkdirSync(save, { recursive: true });
 
-  const tryOne = async (number: number): Promise<void> => {
-    const { bytes, description } = mutant(corpus, options.seed, number);
-    const where = `seed ${options.seed}, input ${number} (${description})`;
-    const start = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const hang = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`No answer within ${HANG_MS} ms: ${where}`)), HANG_MS);
-    });
-    try {
-      const { vector } = await Promise.race([vision.embedImage(bytes), hang]);
-      if (!vector.every(Number.isFinite)) throw new Error(`A vector is not finite: ${where}`);
-      report.embedded++;
-    } catch (error) {
-      if (!(error instanceof VisionError)) throw new Error(`Not a VisionError: ${where}`, { cause: error });
-      if (error.code === 'WORKER_FAILED') throw new Error(`A worker failed: ${where}`, { cause: error });
-      report.codes[error.code] = (report.codes[error.code] ?? 0) + 1;
-    } finally {
-      clearTimeout(timer);
-    }
-    report.inputs++;
-    report.slowestMs = Math.max(report.slowestMs, performance.now() - start);
+  const see = (outcome: Outcome): void => {
+    tally.add(outcome);
+    const { number, format, decoder, failure, unnamed } = outcome;
+    if (failure === undefined) return;
+    const { bytes, description } = mutant(corpus, seed, number);
+    const found = {
+      ...failure,
+      seed,
+      number,
+      mode: outcome.mode,
+      description: unnamed === undefined ? description : `${description} (no named value)`,
+      ...(format && { format }),
+      ...(decoder && { decoder }),
+    };
+    if (!tally.fail(found) || save === undefined) return;
+    const name = `${failure.what}-${format ?? 'unknown'}-${seed}-${number}`.replaceAll(' ', '-');
+    writeFileSync(join(save, name), bytes);
+    writeFileSync(join(save, `${name}.json`), JSON.stringify(found, null, 2));
   };
 
-  const lane = async (): Promise<void> => {
-    while (next < options.count && performance.now() < deadline) {
-      const number = next++;
-      options.onStart?.(number);
-      await tryOne(number);
-      if (number % CHECK_EVERY !== 0) continue;
-      const rss = process.memoryUsage.rss();
-      report.peakRssBytes = Math.max(report.peakRssBytes, rss);
-      if (rss > RSS_LIMIT_BYTES)
-        throw new Error(`${rss} bytes of memory at seed ${options.seed}, input ${number}`);
-      const { vector } = await vision.embedImage(good);
-      if (!vector.every((value, i) => value === expected[i]))
-        throw new Error(`A worker is poisoned by input ${number}`);
-    }
+  const runAll = async (of: Mode, inputs: number, from: number): Promise<void> => {
+    const step = of === 'api' ? 1 : processes;
+    const lane = async (start: number): Promise<void> => {
+      const kindOf = (number: number) => mutant(corpus, seed, number).kind;
+      const numbers = { from: from + start, below: from + inputs, step };
+      const job: Job = { mode: of, seed, numbers, root, pillow, ms: deadline - performance.now() };
+      await runChild(job, kindOf, see);
+    };
+    await Promise.all(Array.from({ length: step }, (_, start) => lane(start)));
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-  await vision.close();
-  return report;
+  const throughApi = mode === 'both' ? Math.floor(count / API_SHARE) : mode === 'api' ? count : 0;
+  await runAll('decode', count - throughApi, first + throughApi);
+  await runAll('api', throughApi, first);
+  return tally.report;
 }
 
-function readCorpus(directory: string): CorpusFile[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .sort()
-    .filter((name) => /\.\w+$/.test(name) && !name.endsWith('.json'))
-    .map((name) => ({ name, bytes: readFileSync(join(directory, name)) }));
-}
-
-// A crash takes the process with it, so the command line runs the fuzzer in a child and names the inputs under way.
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      seconds: { type: 'string', default: '60' },
+      seconds: { type: 'string', default: 'Infinity' },
       seed: { type: 'string', default: '1' },
-      count: { type: 'string', default: 'Infinity' },
-      child: { type: 'boolean', default: false },
+      count: { type: 'string', default: '20000' },
+      number: { type: 'string' },
+      mode: { type: 'string', default: 'both' },
+      processes: { type: 'string', default: '2' },
+      save: { type: 'string' },
+      'without-sharp': { type: 'boolean', default: false },
     },
   });
-  const options = { seconds: Number(values.seconds), seed: Number(values.seed), count: Number(values.count) };
-  if (values.child) {
-    fuzz({ ...options, onStart: (number) => process.send?.({ number }) }).then(
-      (report) => process.send?.({ report }, () => process.disconnect()),
-      (error: unknown) => {
-        console.error(error);
-        process.exitCode = 1;
-        process.disconnect();
-      },
-    );
-    return;
-  }
-  const recent: number[] = [];
-  let report: FuzzReport | undefined;
-  const child = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), '--child'], {
-    execArgv: process.execArgv,
+  const { mode, save } = values;
+  if (mode !== 'both' && mode !== 'api' && mode !== 'decode')
+    throw new Error(`Expected --mode decode, api or both but got ${mode}`);
+  const single = values.number === undefined ? undefined : Number(values.number);
+  const root = values['without-sharp'] ? installedWithoutSharp() : ROOT;
+  const report = await fuzz({
+    seed: Number(values.seed),
+    seconds: Number(values.seconds),
+    count: single === undefined ? Number(values.count) : 1,
+    first: single ?? 0,
+    mode: single !== undefined && mode === 'both' ? 'decode' : mode,
+    processes: Number(values.processes),
+    ...(save !== undefined && { save }),
+    root,
   });
-  child.on('message', (message: { number?: number; report?: FuzzReport }) => {
-    if (message.number !== undefined) recent.push(message.number);
-    if (recent.length > 2 * IN_FLIGHT) recent.shift();
-    report = message.report ?? report;
-  });
-  child.on('exit', (code, signal) => {
-    if (report === undefined || code !== 0) {
-      console.error(
-        `Failed (exit ${code ?? String(signal)}); last inputs of seed ${options.seed}: ${recent.join(', ')}`,
-      );
-      process.exitCode = 1;
-      return;
-    }
-    console.log(JSON.stringify(report, null, 2));
-    console.log(`${report.inputs} inputs survived`);
-  });
+  if (root !== ROOT) rmSync(root, { recursive: true });
+  console.log(JSON.stringify(report, null, 2));
+  console.log(markdownRow(report));
+  process.exitCode = report.failures.length === 0 ? 0 : 1;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -1,13 +1,20 @@
 // Makes hostile images out of good ones: the same (seed, number) always gives the same bytes.
+import { inventValue, restructure, structureOf } from './structure/index.js';
 
 /** A deterministic source of integers. */
 export type Random = (below: number) => number;
 
+/** Changed in its bytes; in its structure; or in one value of its header, drawn from all that the field can hold. */
+export type Kind = 'bytes' | 'structure' | 'value';
+
 /** A mutated file. */
 export interface Mutant {
   bytes: Buffer;
+  kind: Kind;
   /** Which file and which mutations, for the report. */
   description: string;
+  /** Of the kind `value`: the field, and whether the format's specification names the value. */
+  invented?: { field: string; named: boolean };
 }
 
 /** A file of the corpus. */
@@ -91,14 +98,28 @@ const MUTATIONS: Record<string, Mutation> = {
 };
 
 /**
- * Mutates a file of the corpus.
- * @param corpus - the files
+ * Makes an input: half of them are changed in their bytes, three eighths in their structure, and one eighth gets an
+ * invented value in its header.
+ * @param corpus - sound files, of which at least one has a structure that is known here
  * @param seed - of the whole run
  * @param number - of the input
  * @returns the mutant
  */
 export function mutant(corpus: readonly CorpusFile[], seed: number, number: number): Mutant {
   const random = randomFrom(Math.imul(seed, 0x9e3779b1) ^ number);
+  const choice = random(8);
+  if (choice < 4) return changeBytes(corpus, random);
+  let file = corpus[random(corpus.length)]!;
+  while (structureOf(file.bytes) === undefined) file = corpus[random(corpus.length)]!;
+  if (choice < 7) {
+    const { bytes, what } = restructure(file, random);
+    return { bytes, kind: 'structure', description: `${file.name}: ${what}` };
+  }
+  const { bytes, what, field, named } = inventValue(file, random);
+  return { bytes, kind: 'value', description: `${file.name}: ${what}`, invented: { field, named } };
+}
+
+function changeBytes(corpus: readonly CorpusFile[], random: Random): Mutant {
   const file = corpus[random(corpus.length)]!;
   const names = Object.keys(MUTATIONS);
   let bytes = Buffer.from(file.bytes);
@@ -108,5 +129,5 @@ export function mutant(corpus: readonly CorpusFile[], seed: number, number: numb
     bytes = Buffer.from(MUTATIONS[name]!(bytes, random, corpus));
     applied.push(name);
   }
-  return { bytes, description: `${file.name}: ${applied.join(', ')}` };
+  return { bytes, kind: 'bytes', description: `${file.name}: ${applied.join(', ')}` };
 }

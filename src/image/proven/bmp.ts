@@ -56,10 +56,12 @@ function oddity({
   compression,
   masks,
   topDown,
+  dataAt,
   palette,
 }: BmpStructure): string | undefined {
   if (topDown && (compression === 1 || compression === 2)) return 'with run lengths from top to bottom';
-  if (bits <= 8 && palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
+  if (dataAt === 0) return 'that does not say where its pixels begin';
+  if (palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
   if (masks.length === 0) return undefined;
   if (headerBytes === OS2_HEADER) return "with the masks of Windows in OS/2's header";
   const [colours, alpha = 0] = [masks.slice(0, 3), masks[3]];

@@ -16,7 +16,7 @@ export interface BmpStructure {
   /** Of red, green, blue and, in some versions, alpha; with compression 3 only. */
   masks: number[];
   palette: { at: number; entries: number; entryBytes: 3 | 4 };
-  /** Where the pixels begin. */
+  /** Where the pixels begin; 0 where nobody can tell. */
   dataAt: number;
 }
 
@@ -61,8 +61,9 @@ export function readBmpStructure(bytes: Uint8Array): BmpStructure | undefined {
   const isIndexed = bits <= 8;
   const entryBytes = core ? 3 : 4;
   const used = core ? 0 : info.readUInt32LE(32);
-  // Pictures without indices may have a palette as well, for screens of few colours.
-  const entries = isIndexed && used === 0 ? 2 ** bits : used;
+  const entries = isIndexed ? used || 2 ** bits : 0;
+  // Pictures without indices may have a palette as well, which the reference passes over and the format does not.
+  const isOpen = !isIndexed && used > 0;
   const offset = b.readUInt32LE(10);
   const forgotten = isIndexed && offset === FILE_HEADER + headerBytes;
   return {
@@ -75,6 +76,6 @@ export function readBmpStructure(bytes: Uint8Array): BmpStructure | undefined {
     compression,
     masks: Array.from({ length: maskCount }, (_, i) => b.readUInt32LE(FILE_HEADER + INFO_HEADER + 4 * i)),
     palette: { at: behindHeader, entries, entryBytes },
-    dataAt: offset === 0 || forgotten ? behindHeader + entries * entryBytes : offset,
+    dataAt: (offset === 0 && !isOpen) || forgotten ? behindHeader + entries * entryBytes : offset,
   };
 }
