@@ -12,13 +12,12 @@ const PHOTOS = fileURLToPath(new URL('photos', import.meta.url));
 const QUERIES = ['two-dogs', 'cat-face', 'mountain-peaks', 'allium-flower', 'harbour-boats', 'coffee-cup'];
 const TEXTS = ['a dog', 'mountains', 'a boat in a harbour', 'a cup of coffee', 'a cat', 'flowers'];
 const LABELS = ['dog', 'cat', 'mountain', 'boat', 'flower', 'cup of coffee', 'rocket', 'bird'];
-const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.tif', '.tiff', '.bmp']);
 const NEIGHBOURS = 3;
 // Two photos below this are nothing alike to the bundled model: most pairs lie around 0.05.
 const ALIKE = 0.25;
 
-/** All images below the given files and folders. */
-async function findImages(paths) {
+/** All files at and below the given paths: which of them are images the library says. */
+async function findFiles(paths) {
   const found = [];
   for (const path of paths) {
     const entry = await stat(path).catch(() => undefined);
@@ -27,12 +26,8 @@ async function findImages(paths) {
       found.push(path);
       continue;
     }
-    const entries = await readdir(path, { recursive: true });
-    found.push(
-      ...entries
-        .filter((name) => EXTENSIONS.has(extname(name).toLowerCase()))
-        .map((name) => join(path, name)),
-    );
+    const entries = await readdir(path, { recursive: true, withFileTypes: true });
+    found.push(...entries.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name)));
   }
   return found.sort();
 }
@@ -61,8 +56,8 @@ function showLabels(query, labels) {
 
 async function main() {
   const own = process.argv.slice(2);
-  const paths = await findImages(own.length > 0 ? own : [PHOTOS]);
-  if (paths.length === 0) throw new Error(`No images found in ${own.join(', ')}`);
+  const paths = await findFiles(own.length > 0 ? own : [PHOTOS]);
+  if (paths.length === 0) throw new Error(`No files found in ${own.join(', ')}`);
   // Ids are short for the bundled photos and relative paths for one's own.
   const idOf = (path) => (own.length > 0 ? relative('.', path) : basename(path, extname(path)));
 
@@ -75,13 +70,20 @@ async function main() {
 
   const index = VectorIndex.create({ dimensions, model: vision.model.fingerprint });
   const embedding = performance.now();
+  const embedded = [];
   let position = 0;
+  let others = 0;
   for await (const result of vision.embedImages(paths)) {
     const path = paths[position++];
-    if (result.ok) index.add(idOf(path), result.embedding);
+    if (result.ok) {
+      index.add(idOf(path), result.embedding);
+      embedded.push(path);
+    } else if (result.error.code === 'UNSUPPORTED_FORMAT') others++;
     else console.log(`  skipped ${path}: ${result.error.code}`);
   }
   const elapsed = performance.now() - embedding;
+  if (own.length > 0 && others > 0)
+    console.log(`  skipped ${others} files that are no images, or of a kind that is not read`);
   if (index.size === 0) throw new Error('None of the images could be embedded.');
 
   const searches = [];
@@ -93,7 +95,7 @@ async function main() {
   };
 
   const queries =
-    own.length > 0 ? paths.slice(0, QUERIES.length) : QUERIES.map((name) => join(PHOTOS, `${name}.jpg`));
+    own.length > 0 ? embedded.slice(0, QUERIES.length) : QUERIES.map((name) => join(PHOTOS, `${name}.jpg`));
   console.log(`\nNearest neighbours of altered copies (cropped, shrunk to a third, compressed again):`);
   for (const path of queries) {
     try {

@@ -84,7 +84,7 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
 // types, options and their helpers stand outside the flow, at its end: everyone may use them, they use no stage.
 const STAGES: [stage: number, pattern: RegExp][] = [
   [0, /^(index|semantic-vision|verify-model|cli\/.*)\.ts$/],
-  [1, /^input(-file)?\.ts$/],
+  [1, /^(input(-file)?|recognise-file)\.ts$/],
   [1, /^models\/(?!dtype|read-json)/],
   [1, /^(stream|texts|text-batch)\.ts$/],
   [1.5, /^optimize\//], // prepares a model; may run it to see what that costs
@@ -162,7 +162,9 @@ architecture('only the facade, the entry and the command are above all stages', 
 architecture('the command uses what every program can: the entry, and helpers that load nothing', () => {
   const deeper = imports.filter(
     ({ from, to, local }) =>
-      from.startsWith('cli/') && local && !/^(cli\/.*|index|errors|colour|package-root)\.ts$/.test(to),
+      from.startsWith('cli/') &&
+      local &&
+      !/^(cli\/.*|index|errors|colour|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(to),
   );
   assert.equal(
     deeper.map(({ from, to }) => `${from} -> ${to}`),
@@ -192,6 +194,7 @@ architecture('each package enters through its file, and all of them are dependen
     'hnswlib-node': /^index\/[^/]+\.ts$/,
     '@huggingface/tokenizers': /^inference\/tokenizer\.ts$/,
     'image-size': /^image\/header\.ts$/,
+    'libheif-js': /^image\/decode-heif\.ts$/,
     'lru-cache': /^cache\.ts$/,
     '@bufbuild/protobuf': /^optimize\/onnx\/proto\.ts$/,
     'fs-native-extensions': /^models\/hub\/lock\.ts$/,

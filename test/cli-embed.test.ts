@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { SemanticVision } from '../dist/esm/index.js';
 import { sameBits } from './helpers/assertions.js';
 import { jsonLines, run, scratch } from './helpers/cli.js';
-import { ROOT, TINY_DIMENSIONS, TINY_MODEL, photo, photoNames } from './helpers/fixtures.js';
+import { ROOT, TINY_DIMENSIONS, TINY_MODEL, fixture, photo, photoNames } from './helpers/fixtures.js';
 
 interface Line {
   id: string;
@@ -109,12 +109,40 @@ embed('folders are walked', async () => {
   writeFileSync(join(root, 'notes.txt'), 'left alone');
   const { code, stdout, stderr } = await run(['embed', 'tree', ...TINY], { cwd: folder });
   assert.is(code, 0, stderr);
+  assert.is(stderr, 'Passed over: 1 not images.\n');
   assert.equal(
     jsonLines<Line>(stdout)
       .map(({ id }) => id)
       .sort(),
     [join('tree', 'a.JPG'), join('tree', 'below', 'b.jpeg')],
   );
+});
+
+embed('what is passed over in a folder is counted by kind', async () => {
+  const root = join(folder, 'mixed');
+  mkdirSync(root);
+  copyFileSync(fixture('cases/jpeg-named.heic'), join(root, 'a.heic'));
+  writeFileSync(join(root, 'notes.txt'), 'left alone, and counted');
+  const clean = await run(['embed', root, ...TINY]);
+  assert.is(clean.code, 0, clean.stderr);
+  assert.is(jsonLines(clean.stdout).length, 1);
+  assert.is(clean.stderr, 'Passed over: 1 not images.\n');
+
+  copyFileSync(fixture('cases/raw-cr2-like.cr2'), join(root, 'b.cr2'));
+  const lines = await run(['embed', root, '--json', ...TINY]);
+  assert.is(lines.code, 1);
+  assert.is(jsonLines(lines.stdout).length, 1);
+  const [failure, passed] = jsonLines<{ error?: { input: string }; passedOver?: object }>(lines.stderr);
+  assert.is(failure?.error?.input, join(root, 'b.cr2'));
+  assert.equal(passed, { passedOver: { 'RAW (CR2)': 1, 'not images': 1 } });
+
+  const path = join(folder, 'mixed.npy');
+  const matrix = await run(['embed', root, '-o', path, '--json', ...TINY]);
+  const document = JSON.parse(matrix.stdout) as { rows: number; passedOver: object };
+  assert.equal([document.rows, document.passedOver], [1, { 'RAW (CR2)': 1, 'not images': 1 }]);
+  assert.is(jsonLines(matrix.stderr).length, 1);
+  const quiet = await run(['embed', root, '--quiet', ...TINY]);
+  assert.not.match(quiet.stderr, /Passed over/);
 });
 
 embed('- reads paths from standard input, by line or by NUL', async () => {
@@ -141,7 +169,13 @@ embed('--output writes a NumPy matrix, and the ids beside it', async () => {
   const { code, stdout, stderr } = await run(['embed', ...files, '--output', path, '--json', ...TINY]);
   assert.is(code, 1, stderr);
   const ids = join(folder, 'x.ids.jsonl');
-  assert.equal(JSON.parse(stdout), { output: path, ids, rows: names.length, dimensions: TINY_DIMENSIONS });
+  assert.equal(JSON.parse(stdout), {
+    output: path,
+    ids,
+    rows: names.length,
+    dimensions: TINY_DIMENSIONS,
+    passedOver: {},
+  });
 
   const { header, shape, rows } = readNpy(path);
   assert.match(header, /^\{'descr': '<f4', 'fortran_order': False, 'shape': \(5, 96\), \} *\n$/);
@@ -201,7 +235,13 @@ embed('a matrix is not replaced by one without rows', async () => {
   assert.match(gone.stderr, /kept\.npy is as it was/);
   const none = await run(['embed', '-', '-o', path, '--json', ...TINY]);
   assert.is(none.code, 0);
-  assert.equal(JSON.parse(none.stdout), { output: null, ids: null, rows: 0, dimensions: TINY_DIMENSIONS });
+  assert.equal(JSON.parse(none.stdout), {
+    output: null,
+    ids: null,
+    rows: 0,
+    dimensions: TINY_DIMENSIONS,
+    passedOver: {},
+  });
   assert.equal([readFileSync(path), readFileSync(ids)], kept);
   assert.equal(
     readdirSync(folder).filter((name) => name.endsWith('.tmp')),

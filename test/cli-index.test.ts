@@ -1,12 +1,12 @@
 // semantic-vision index build and search: what is skipped, updated and removed, and what is found.
-import { chmodSync, copyFileSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SemanticVision, VectorIndex } from '../dist/esm/index.js';
 import { sameBits } from './helpers/assertions.js';
 import { jsonLines, run, scratch } from './helpers/cli.js';
-import { TINY_DIMENSIONS, TINY_MODEL, photo } from './helpers/fixtures.js';
+import { TINY_DIMENSIONS, TINY_MODEL, fixture, photo } from './helpers/fixtures.js';
 import { goldenBytes } from './helpers/golden.js';
 
 interface Built {
@@ -17,6 +17,7 @@ interface Built {
   removed: number;
   failed: number;
   vanished: number;
+  passedOver: Record<string, number>;
 }
 interface Found {
   query: { text?: string; image?: string };
@@ -124,6 +125,76 @@ index('a bad file does not end the run', async () => {
   assert.equal((error as { code: string }).code, 'UNSUPPORTED_FORMAT');
   assert.equal((error as { input: string }).input, join(photos, 'bad.png'));
   rmSync(join(photos, 'bad.png'));
+});
+
+index('what a file is is read from its content, and what is passed over is counted by kind', async () => {
+  const mixed = join(folder, 'mixed');
+  const output = join(folder, 'mixed-index');
+  mkdirSync(join(mixed, 'sub'), { recursive: true });
+  const put = (id: string, path: string) => copyFileSync(path, join(mixed, id));
+  put('phone.heic', fixture('cases/jpeg-named.heic')); // a JPEG
+  put('no extension', photo('two-dogs'));
+  put('sub/real.heic', fixture('heic/plain.heic'));
+  put('animated.avif', fixture('cases/avif-sequence.avif'));
+  writeFileSync(join(mixed, 'notes.txt'), 'nothing to see in here');
+  writeFileSync(join(mixed, 'paper.pdf'), '%PDF-1.7 and so on');
+  writeFileSync(join(mixed, 'nothing'), '');
+  const args = ['index', 'build', mixed, '-o', output, '--model', TINY_MODEL, ...FEW];
+
+  const clean = await run([...args, '--json']);
+  assert.is(clean.code, 0, clean.stderr);
+  const first = JSON.parse(clean.stdout) as Built;
+  assert.equal(counts(first), [4, 4, 0, 0, 0, 0, 0]);
+  assert.equal(first.passedOver, { 'not images': 3 });
+
+  put('raw.cr2', fixture('cases/raw-cr2-like.cr2'));
+  put('header only.heic', fixture('cases/heic-header-only.heic'));
+  put('app.png', fixture('cases/png-apple-cgbi.png'));
+  writeFileSync(join(mixed, 'error.jpg'), '<!doctype html><title>404</title>');
+  writeFileSync(join(mixed, 'nothing.png'), '');
+  const second = await run([...args, '--json']);
+  assert.is(second.code, 1);
+  const document = JSON.parse(second.stdout) as Built;
+  assert.equal(counts(document), [4, 0, 0, 4, 0, 5, 0]);
+  assert.equal(document.passedOver, {
+    HEIC: 1,
+    'PNG (CgBI of Xcode)': 1,
+    'RAW (CR2)': 1,
+    'not images': 4,
+  });
+  const failures = jsonLines<{ error: { code: string; input: string; message: string } }>(second.stderr);
+  assert.equal(failures.map(({ error }) => [error.input.slice(mixed.length + 1), error.code]).sort(), [
+    ['app.png', 'UNSUPPORTED_FORMAT'],
+    ['error.jpg', 'UNSUPPORTED_FORMAT'],
+    ['header only.heic', 'UNSUPPORTED_FORMAT'],
+    ['nothing.png', 'INPUT_EMPTY'],
+    ['raw.cr2', 'UNSUPPORTED_FORMAT'],
+  ]);
+  const human = await run(args);
+  assert.match(human.stdout, /5 failed\), passed over: 1 .*1 RAW \(CR2\).*, 4 not images\n$/);
+
+  // What was an image and is one no more does not vanish without a word.
+  writeFileSync(join(mixed, 'no extension'), 'this was a photo of two dogs');
+  const third = await run([...args, '--json']);
+  assert.is((JSON.parse(third.stdout) as Built).failed, 6);
+});
+
+index('a file that is known by size and time is not opened again', async () => {
+  const known = join(folder, 'known');
+  const output = join(folder, 'known-index');
+  const file = join(known, 'dogs.jpg');
+  mkdirSync(known);
+  copyFileSync(photo('two-dogs'), file);
+  const time = new Date(2020, 1, 1);
+  utimesSync(file, time, time);
+  const args = ['index', 'build', known, '-o', output, '--model', TINY_MODEL, '--json', ...FEW];
+  assert.is((JSON.parse((await run(args)).stdout) as Built).added, 1);
+  // Other content of the same size and time would be found by whoever opens it.
+  writeFileSync(file, Buffer.alloc(statSync(file).size));
+  utimesSync(file, time, time);
+  const { code, stdout, stderr } = await run(args);
+  assert.is(code, 0, stderr);
+  assert.equal(counts(JSON.parse(stdout) as Built), [1, 0, 0, 1, 0, 0, 0]);
 });
 
 index('nothing is pruned while a folder cannot be read', async () => {

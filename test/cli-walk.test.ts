@@ -1,19 +1,29 @@
 // The walk over a folder, against the file system's own recursive listing.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { IMAGE_EXTENSIONS, walkImages } from '../dist/esm/cli/walk.js';
+import { IMAGE_EXTENSIONS, hasImageName } from '../dist/esm/cli/image-names.js';
+import { walkFiles } from '../dist/esm/cli/walk.js';
 import { refused } from './helpers/assertions.js';
+import { ROOT } from './helpers/fixtures.js';
 
 const walk = suite('cli walk');
 const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-walk-'));
 
 async function idsBelow(root: string): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { id, path } of walkImages(root, (error) => assert.unreachable(error.message))) {
+  for await (const { id, path } of walkFiles(root, (error) => assert.unreachable(error.message))) {
     assert.is(path, join(root, id));
     ids.push(id);
   }
@@ -34,7 +44,7 @@ const part = fc.constantFrom(
 );
 const paths = fc.array(fc.array(part, { minLength: 1, maxLength: 4 }), { maxLength: 20 });
 
-walk('finds every image file that is not hidden, once', async () => {
+walk('finds every file that is not hidden, once', async () => {
   let trees = 0;
   await fc.assert(
     fc.asyncProperty(paths, async (files) => {
@@ -49,7 +59,7 @@ walk('finds every image file that is not hidden, once', async () => {
         }
       }
       const expected = readdirSync(root, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && IMAGE_EXTENSIONS.has(extname(entry.name).toLowerCase()))
+        .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
         .filter((id) => !id.split('/').some((name) => name.startsWith('.')));
       assert.equal(await idsBelow(root), expected.sort());
@@ -74,6 +84,17 @@ walk('says what is wrong with the folder itself', async () => {
   writeFileSync(file, '');
   await refused(idsBelow(join(folder, 'gone')), 'INPUT_NOT_FOUND', /nothing exists/);
   await refused(idsBelow(file), 'INPUT_UNREADABLE', /is none/);
+});
+
+walk('the names that promise an image are those in the docs', () => {
+  const docs = readFileSync(join(ROOT, 'docs', 'cli.md'), 'utf8');
+  const line = /^Names that promise an image end in (.*)\.$/m.exec(docs)?.[1] ?? '';
+  assert.equal(
+    [...line.matchAll(/`(\.\w+)`/g)].map(([, name]) => name),
+    [...IMAGE_EXTENSIONS],
+  );
+  assert.ok(hasImageName('a/B.JPEG') && hasImageName('x.heic'));
+  assert.not(hasImageName('a.jpg/b') || hasImageName('jpg') || hasImageName('a.txt'));
 });
 
 walk.after(() => rmSync(folder, { recursive: true }));

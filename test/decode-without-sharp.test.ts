@@ -1,4 +1,4 @@
-// What works without the optional package sharp, and what the errors say about the rest.
+// What works without the optional packages sharp and libheif-js, and what the errors say about the rest.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -41,7 +41,7 @@ const NAMES = [GIF, ...OTHERS.map((name) => `golden/images/${name}`), 'fuzz/tiff
 // What no other decoder is proven right for, and how the message names it.
 const NEEDS_SHARP = {
   'golden/images/tiff_lzw.tif': /a TIFF \(LZW, RGB, 8 bits a sample\).*npm install sharp/,
-  'fuzz/webp-animated.webp': /an animated \w+ WebP.*npm install sharp/,
+  'fuzz/webp-animated.webp': /a WebP \(animated, \w+\).*npm install sharp/,
   'fuzz/jpeg-arithmetic.jpg': /a JPEG \(arithmetic-coded, rgb\).*npm install sharp/,
   'fuzz/jpeg-one-scan-a-component.jpg': /a JPEG \(baseline, rgb\).*npm install sharp/,
 };
@@ -63,6 +63,15 @@ without('structures that only sharp is right for: UNSUPPORTED_FORMAT that names 
   }
   const withSharp = outcomes(Object.keys(NEEDS_SHARP), 'exact', ROOT);
   for (const name of Object.keys(NEEDS_SHARP)) assert.is(withSharp[name]?.width, 96, name);
+});
+
+without('HEIC: UNSUPPORTED_FORMAT that says what to install, whole or damaged', () => {
+  const names = ['heic/plain.heic', 'cases/heic-header-only.heic'];
+  const found = outcomes(names, 'exact', WITHOUT);
+  for (const name of names) assert.is(found[name]?.code, 'UNSUPPORTED_FORMAT', name);
+  assert.match(found['heic/plain.heic']!.message!, /HEIC.*npm install libheif-js/);
+  assert.match(found['cases/heic-header-only.heic']!.message!, /HEIC/);
+  assert.is(outcomes(names, 'exact', ROOT)['heic/plain.heic']?.width, 96);
 });
 
 without('a damaged GIF is damaged, not unsupported', () => {

@@ -263,8 +263,9 @@ optimized('images of the caller: another set is another model', async () => {
   }
   const six = await optimizeModel(model, { cacheDir, optimize: { calibrate } });
   assert.equal(six.images, { compared: 6, calibrated: 3 });
-  writeFileSync(join(calibrate, 'broken.jpg'), 'no image');
-  await refused(optimizeModel(model, { cacheDir, optimize: { calibrate } }), 'UNSUPPORTED_FORMAT', /./);
+  writeFileSync(join(calibrate, 'notes.txt'), 'no image, and not counted');
+  writeFileSync(join(calibrate, 'broken.jpg'), readFileSync(photo('two-dogs')).subarray(0, 1000));
+  await refused(optimizeModel(model, { cacheDir, optimize: { calibrate } }), 'DECODE_FAILED', /./);
 });
 
 optimized('auto leaves small towers as they are; the bundled model has one precision', async () => {

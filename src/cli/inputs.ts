@@ -2,7 +2,13 @@
 import { addAbortSignal } from 'node:stream';
 import { stat } from 'node:fs/promises';
 import type { VisionError } from '../errors.js';
-import { walkImages, type FoundFile } from './walk.js';
+import { walkFiles, type FoundFile } from './walk.js';
+
+/** A file to work on. */
+export interface ListedFile extends FoundFile {
+  /** Found in a folder rather than named. */
+  walked: boolean;
+}
 
 /** How to read the list of paths on standard input. */
 export interface ListOptions {
@@ -23,7 +29,7 @@ export interface ListOptions {
 export async function* listFiles(
   paths: Iterable<string>,
   options: ListOptions,
-): AsyncGenerator<FoundFile, void, undefined> {
+): AsyncGenerator<ListedFile, void, undefined> {
   for (const path of paths) {
     if (path === '-') {
       for await (const line of standardInput(options)) yield* expand(line, options);
@@ -60,14 +66,15 @@ export function countAhead(files: AsyncIterable<unknown>, signal: AbortSignal): 
 async function* expand(
   path: string,
   { onUnreadable }: ListOptions,
-): AsyncGenerator<FoundFile, void, undefined> {
+): AsyncGenerator<ListedFile, void, undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() !== true) {
-    yield { path, id: path };
+    yield { path, id: path, walked: false };
     return;
   }
   try {
-    for await (const file of walkImages(path, onUnreadable)) yield { path: file.path, id: file.path };
+    for await (const file of walkFiles(path, onUnreadable))
+      yield { path: file.path, id: file.path, walked: true };
   } catch (error) {
     onUnreadable(error as VisionError, path);
   }

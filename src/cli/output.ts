@@ -68,9 +68,14 @@ export class Output {
   /**
    * Says something on stderr that is neither a result nor an error.
    * @param text - one line
+   * @param document - what programs get to read instead, with `--json`; without it they get nothing
    */
-  note(text: string): void {
-    if (!this.#quiet && !this.json) this.#complain(text);
+  note(text: string, document?: object): void {
+    if (this.json) {
+      if (document !== undefined) this.#complain(JSON.stringify(document));
+    } else if (!this.#quiet) {
+      this.#complain(text);
+    }
   }
 
   /**

@@ -1,6 +1,6 @@
-// Walks a folder for image files, however many there are: nothing is kept but the folders still to be read.
+// Walks a folder for files, however many there are: nothing is kept but the folders still to be read.
 import { opendir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Dirent } from 'node:fs';
 import { messageOf, VisionError } from '../errors.js';
 
@@ -12,30 +12,15 @@ export interface FoundFile {
   id: string;
 }
 
-/** Names that are taken for images, in lower case; what is inside is the decoder's business. */
-export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([
-  '.jpg',
-  '.jpeg',
-  '.jpe',
-  '.jfif',
-  '.png',
-  '.webp',
-  '.avif',
-  '.gif',
-  '.bmp',
-  '.tif',
-  '.tiff',
-]);
-
 /**
- * Finds image files by their extension, in no particular order. Names that begin with a dot are left out, as are links
- * to folders (they can go in circles); links to files are followed.
+ * Finds regular files, in no particular order. Names that begin with a dot are left out, as are links to folders (they
+ * can go in circles); links to files are followed.
  * @param root - a folder
  * @param onUnreadable - called for each folder below it that cannot be read
  * @yields files
  * @throws `INPUT_NOT_FOUND`, `INPUT_UNREADABLE` when the folder itself cannot be read
  */
-export async function* walkImages(
+export async function* walkFiles(
   root: string,
   onUnreadable: (error: VisionError, path: string) => void,
 ): AsyncGenerator<FoundFile, void, undefined> {
@@ -47,7 +32,7 @@ export async function* walkImages(
         if (entry.name.startsWith('.')) continue;
         const id = folder === '' ? entry.name : `${folder}/${entry.name}`;
         if (entry.isDirectory()) waiting.push(id);
-        else if (await isImageFile(entry, join(root, id))) yield { path: join(root, id), id };
+        else if (await isFile(entry, join(root, id))) yield { path: join(root, id), id };
       }
     } catch (cause) {
       const error = unreadable(path, cause as NodeJS.ErrnoException);
@@ -57,8 +42,7 @@ export async function* walkImages(
   }
 }
 
-async function isImageFile(entry: Dirent, path: string): Promise<boolean> {
-  if (!IMAGE_EXTENSIONS.has(extname(entry.name).toLowerCase())) return false;
+async function isFile(entry: Dirent, path: string): Promise<boolean> {
   if (entry.isFile()) return true;
   // A link; or a file system that does not say what its entries are.
   return stat(path).then(

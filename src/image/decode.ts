@@ -1,5 +1,6 @@
 // Stage 4: encoded bytes to pixels in the decoder's own layout, by a decoder that is proven right for how the file is built.
 import { VisionError } from '../errors.js';
+import { decodeWithLibheif, hasLibheif } from './decode-heif.js';
 import { decodeWithNapi } from './decode-napi.js';
 import { decodeScaledJpeg, decodeWithSharp, hasSharp } from './decode-sharp.js';
 import type { ImageHeader } from './header.js';
@@ -56,14 +57,18 @@ export async function decodePixels(
   }
   for (const decoder of plan.decoders) {
     if (decoder === '@napi-rs/image') return { ...decodeWithNapi(plan.bytes, header), orientation };
-    if (await hasSharp()) {
+    if (decoder === 'libheif-js') {
+      if (await hasLibheif())
+        return { ...(await decodeWithLibheif(plan.bytes, header, keepAlpha)), orientation };
+    } else if (await hasSharp()) {
       const pixels = await hold(() => decodeWithSharp(plan, header, { limitInputPixels, keepAlpha }));
       return { ...pixels, orientation };
     }
   }
+  const missing = plan.decoders.at(-1);
   throw new VisionError(
     'UNSUPPORTED_FORMAT',
-    `This image, ${plan.structure}, needs the optional package sharp: npm install sharp. What is decoded without it ` +
+    `This image, ${plan.structure}, needs the optional package ${missing}: npm install ${missing}. What is decoded without it ` +
       'stands in docs/formats.md.',
   );
 }

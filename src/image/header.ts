@@ -3,13 +3,13 @@ import { imageSize } from 'image-size';
 import { VisionError, messageOf } from '../errors.js';
 import { exifOrientation, pngOrientation, webpOrientation, type Orientation } from './exif-orientation.js';
 import { unsupportedStructure } from './proven/verdict.js';
+import type { ImageFormat } from './recognise/kinds.js';
+import { recognise, unsupportedFormat } from './recognise/recognise.js';
 import { readAvifStructure } from './structure/avif.js';
 import { bmpVersion, readBmpStructure } from './structure/bmp.js';
+import { holdsItems, readHeifStructure } from './structure/heif.js';
 import { readPngStructure } from './structure/png.js';
 import { readTiffStructure } from './structure/tiff.js';
-
-/** The formats that are decoded. Everything else, SVG and other active formats included, is refused by this list. */
-export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'bmp' | 'tiff' | 'avif';
 
 /** What the header says. */
 export interface ImageHeader {
@@ -21,7 +21,6 @@ export interface ImageHeader {
   orientation: Orientation;
 }
 
-const SUPPORTED_NAMES = 'JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP';
 // No camera writes thousands of segments before the picture; a hostile file can hold millions.
 const MAX_SEGMENTS = 4096;
 
@@ -35,14 +34,9 @@ const MAX_SEGMENTS = 4096;
 export function readHeader(bytes: Uint8Array, limitInputPixels: number): ImageHeader {
   // A Buffer over the same memory: image-size slices what it is given, and a Uint8Array would be copied each time.
   const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const format = sniff(b);
-  if (format === undefined) {
-    const start = [...b.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    throw new VisionError(
-      'UNSUPPORTED_FORMAT',
-      `Expected ${SUPPORTED_NAMES} but the bytes begin with ${start}. Convert the image first; SVG and other active formats are refused on purpose.`,
-    );
-  }
+  const found = recognise(b);
+  if (found?.format === undefined) throw unsupportedFormat(b, found);
+  const { format } = found;
   let header: ImageHeader | undefined;
   try {
     header = { format, ...read(b, format) };
@@ -103,6 +97,7 @@ interface Sized {
 
 const READERS: Partial<Record<ImageFormat, (b: Buffer, format: ImageFormat) => Sized>> = {
   avif: (b, format) => readAvifStructure(b) ?? missing(format, 'it lacks image properties'),
+  heic: readHeic,
   bmp: (b, format) => {
     const version = bmpVersion(b);
     if (version?.known === false) {
@@ -120,33 +115,22 @@ function missing(format: ImageFormat, why: string): never {
   throw damaged(format, why);
 }
 
+// Its picture is turned by the decoder.
+function readHeic(b: Buffer): Sized {
+  // Image sequences begin like pictures, and so does what was cut off behind its first box.
+  if (!holdsItems(b)) {
+    throw unsupportedStructure(
+      'a HEIC without a still picture (it has no "meta" box)',
+      'If it is an image sequence, take its first frame as JPEG or PNG; otherwise check that it was transferred in full.',
+    );
+  }
+  return readHeifStructure(b) ?? missing('heic', 'it does not say what its picture is made of');
+}
+
 const ORIENTATION: Partial<Record<ImageFormat, (b: Buffer) => Orientation>> = {
   png: pngOrientation,
   webp: webpOrientation,
 };
-
-// Content decides, never a file name.
-function sniff(b: Buffer): ImageFormat | undefined {
-  if (b.length < 12) return undefined;
-  if (b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff) return 'jpeg';
-  if (b.readUInt32BE(0) === 0x89504e47 && b.readUInt32BE(4) === 0x0d0a1a0a) return 'png';
-  const four = b.toString('latin1', 0, 4);
-  if (four === 'RIFF' && b.toString('latin1', 8, 12) === 'WEBP') return 'webp';
-  if (four === 'II*\0' || four === 'MM\0*' || four === 'II+\0' || four === 'MM\0+') return 'tiff'; // + is BigTIFF
-  if (four === 'GIF8') return 'gif';
-  if (four.startsWith('BM')) return 'bmp';
-  if (b.toString('latin1', 4, 12) === 'ftypavif') return 'avif'; // not `avis`: neither decoder reads image sequences
-  if (b.toString('latin1', 4, 8) === 'ftyp' && isCompatibleAvif(b)) return 'avif';
-  return undefined;
-}
-
-// `mif1` as major brand with `avif` among the compatible ones.
-function isCompatibleAvif(b: Buffer): boolean {
-  const end = Math.min(b.readUInt32BE(0), b.length, 256);
-  for (let p = 16; p + 4 <= end; p += 4)
-    if (b.toString('latin1', p, p + 4) === 'avif') return b.toString('latin1', 8, 12) === 'mif1';
-  return false;
-}
 
 // Walks the markers up to the first scan: EXIF may stand behind the frame header.
 function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {

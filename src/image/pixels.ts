@@ -1,7 +1,7 @@
 // Decoded pixels on their way to the kernel, and the error of decoding.
 import { VisionError } from '../errors.js';
 import type { Orientation } from './exif-orientation.js';
-import type { ImageFormat } from './header.js';
+import type { ImageFormat } from './recognise/kinds.js';
 
 /** Pixels as a decoder left them: what the native kernel reads, without a copy in between. */
 export interface Pixels {

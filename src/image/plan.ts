@@ -1,20 +1,24 @@
 // How a file will be decoded: its structure read, the decoders that are proven right for it, and the bytes they get.
-import type { ImageFormat, ImageHeader } from './header.js';
+import type { ImageHeader } from './header.js';
 import { tooManyPixels } from './header.js';
 import { decodeFailed } from './pixels.js';
 import { provenForAvif } from './proven/avif.js';
 import { provenForBmp } from './proven/bmp.js';
+import { provenForHeic } from './proven/heic.js';
 import { provenForJpeg } from './proven/jpeg.js';
 import { provenForPng } from './proven/png.js';
 import { provenForTiff } from './proven/tiff.js';
 import type { Colours, Proven } from './proven/verdict.js';
 import { provenForWebp } from './proven/webp.js';
+import type { ImageFormat } from './recognise/kinds.js';
 import { readAvifStructure } from './structure/avif.js';
 import { readBmpStructure } from './structure/bmp.js';
 import { firstGifFrame } from './structure/gif.js';
+import { readHeifStructure } from './structure/heif.js';
 import { readJpegStructure } from './structure/jpeg.js';
 import { plainBmp } from './structure/plain-bmp.js';
 import { readPngStructure } from './structure/png.js';
+import { stillAvif } from './structure/still-avif.js';
 import { readTiffStructure } from './structure/tiff.js';
 import { readWebpStructure } from './structure/webp.js';
 
@@ -40,6 +44,7 @@ const PLANNERS: Readonly<Record<ImageFormat, Planner>> = {
   png: planPng,
   webp: planWebp,
   avif: planAvif,
+  heic: planHeic,
   gif: planGif,
   tiff: planTiff,
   bmp: planBmp,
@@ -95,7 +100,17 @@ function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
 function planAvif(bytes: Uint8Array): DecodingPlan {
   const avif = readAvifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   if (avif === undefined) throw decodeFailed('avif', 'it lacks image properties');
-  return plain(bytes, provenForAvif(avif));
+  return plain(stillAvif(bytes), provenForAvif(avif));
+}
+
+function planHeic(bytes: Uint8Array, _header: ImageHeader, { limitInputPixels }: PlanOptions): DecodingPlan {
+  const heif = readHeifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  if (heif === undefined) throw decodeFailed('heic', 'its boxes do not say what its picture is made of');
+  const { width, height, codedPixels } = heif;
+  // Tiles reach beyond the picture; nothing but malice makes them twice as large as the largest picture.
+  if (codedPixels > 2 * limitInputPixels)
+    throw tooManyPixels(width, height, limitInputPixels, `made of tiles of ${codedPixels} pixels`);
+  return plain(bytes, provenForHeic(heif));
 }
 
 function planGif(

@@ -1,5 +1,5 @@
 // Whether a decoded picture is right: it must equal what Pillow or sharp make of the same bytes.
-import type { ImageFormat } from '../../dist/esm/image/header.js';
+import type { ImageFormat } from '../../dist/esm/image/recognise/kinds.js';
 import type { Pixels } from '../../dist/esm/image/pixels.js';
 import type { Decoder } from './decoders.js';
 import { withFrameOf } from './gif-frame.js';

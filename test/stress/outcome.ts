@@ -1,5 +1,5 @@
 // What became of one input, as a child tells it to the process that counts.
-import type { ImageFormat } from '../../dist/esm/image/header.js';
+import type { ImageFormat } from '../../dist/esm/image/recognise/kinds.js';
 import type { Decoder } from './decoders.js';
 import type { Witness } from './judge.js';
 import type { Kind } from './mutate.js';

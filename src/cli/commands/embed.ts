@@ -6,6 +6,8 @@ import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { countAhead, listFiles } from '../inputs.js';
 import { NpyWriter, type NpyFiles } from '../npy.js';
+import { PassedOver } from '../passed-over.js';
+import { selectImages } from '../select.js';
 import { embedFiles, openVision } from '../vision.js';
 
 /** Options of the command. */
@@ -38,12 +40,19 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
 
   await using vision = await openVision(flags, context, { text: false });
   const counts = { embedded: 0, failed: 0 };
+  const passedOver = new PassedOver();
   const fail = (error: VisionError, path: string) => {
     counts.failed++;
     output.error(error, path);
   };
   const list = { separator: flags.null ? '\0' : '\n', signal } as const;
-  const files = listFiles(paths, { ...list, onUnreadable: fail });
+  // A file that was named is meant, whatever it is: the library says what is wrong with it.
+  const files = selectImages(listFiles(paths, { ...list, onUnreadable: fail }), {
+    isInQuestion: ({ walked }) => walked,
+    passedOver,
+    onFail: (error, { id }) => fail(error, id),
+    signal,
+  });
   // Lines that scroll by on the terminal are progress enough.
   const bar = output.progress('Embedding', 'images', flags.output !== undefined || !output.stdoutIsTerminal);
   const ended = new AbortController();
@@ -61,17 +70,27 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
         await sink.put(file.id, result.embedding);
         counts.embedded++;
       } else {
+        if (file.found !== undefined && result.error.code === 'UNSUPPORTED_FORMAT')
+          passedOver.add(file.found);
         fail(result.error, file.id);
       }
-      bar.update(counts.embedded + counts.failed, ahead.total, failedNote(counts.failed));
+      const done = counts.embedded + counts.failed + passedOver.others;
+      bar.update(done, ahead.total, failedNote(counts.failed));
     }
   };
   try {
     if (flags.output === undefined) await run(lines(context));
-    else await intoMatrix(flags.output, vision.model.dimensions, context, run);
+    else await intoMatrix(flags.output, vision.model.dimensions, context, run, passedOver);
   } finally {
     ended.abort();
     bar.clear();
+  }
+  if (!passedOver.isEmpty) {
+    // With a matrix the document that describes it says so.
+    output.note(
+      `Passed over: ${passedOver.toString()}.`,
+      flags.output === undefined ? { passedOver } : undefined,
+    );
   }
   return counts.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
 }
@@ -90,6 +109,7 @@ async function intoMatrix(
   dimensions: number,
   { output, signal }: Context,
   run: (sink: Sink) => Promise<void>,
+  passedOver: PassedOver,
 ): Promise<void> {
   const writer = await NpyWriter.create(path, dimensions);
   const put: Sink['put'] = (id, { vector, imageHash, model }) =>
@@ -121,7 +141,7 @@ async function intoMatrix(
   }
   if (written === undefined) output.note(`No image was embedded: ${path} is as it was.`);
   await output.result(
-    { output: written?.path ?? null, ids: written?.idsPath ?? null, rows, dimensions },
+    { output: written?.path ?? null, ids: written?.idsPath ?? null, rows, dimensions, passedOver },
     () =>
       written === undefined
         ? ''

@@ -17,9 +17,11 @@ import {
   withModelOf,
   type FileMetadata,
 } from '../index-folder.js';
+import { PassedOver } from '../passed-over.js';
 import type { ProgressBar } from '../progress.js';
+import { selectImages } from '../select.js';
 import { embedFiles, openVision } from '../vision.js';
-import { walkImages, type FoundFile } from '../walk.js';
+import { walkFiles, type FoundFile } from '../walk.js';
 
 /** Options of the command. */
 export interface IndexBuildFlags extends RunFlags {
@@ -67,6 +69,7 @@ class IndexBuild {
   // Ids whose file the walk has not met.
   readonly #unseen: Set<string>;
   readonly #counts = { added: 0, updated: 0, unchanged: 0, removed: 0, failed: 0 };
+  readonly #passedOver = new PassedOver();
   #unreadableFolders = 0;
   #bar: ProgressBar | undefined;
   #ahead: { readonly total?: number } = {};
@@ -117,12 +120,22 @@ class IndexBuild {
     const { output, signal } = this.#context;
     this.#bar = output.progress('Indexing', 'images');
     const ended = new AbortController();
-    const all = walkImages(this.#folder, () => undefined);
+    const all = walkFiles(this.#folder, () => undefined);
     if (this.#bar.enabled) this.#ahead = countAhead(all, AbortSignal.any([signal, ended.signal]));
     try {
-      for await (const { file, result } of embedFiles(this.#vision, this.#candidates(), signal)) {
-        if (result.ok) this.#store(file, result.embedding);
-        else this.#fail(result.error, file.path);
+      const images = selectImages(this.#candidates(), {
+        isExpected: ({ id }) => this.#index.has(id),
+        passedOver: this.#passedOver,
+        onFail: (error, { path }) => this.#fail(error, path),
+        signal,
+      });
+      for await (const { file, result } of embedFiles(this.#vision, images, signal)) {
+        if (result.ok) {
+          this.#store(file, result.embedding);
+        } else {
+          if (result.error.code === 'UNSUPPORTED_FORMAT') this.#passedOver.add(file.found);
+          this.#fail(result.error, file.path);
+        }
         this.#checkpoints.tick();
         this.#draw();
       }
@@ -132,13 +145,13 @@ class IndexBuild {
     }
   }
 
-  // Files that have to be embedded. The others are ticked off on the way.
+  // Files that are new or changed; only those are opened. The others are ticked off on the way.
   async *#candidates(): AsyncGenerator<Candidate, void, undefined> {
     const onUnreadable = (error: VisionError, path: string) => {
       this.#unreadableFolders++;
       this.#fail(error, path);
     };
-    for await (const file of walkImages(this.#folder, onUnreadable)) {
+    for await (const file of walkFiles(this.#folder, onUnreadable)) {
       this.#context.signal.throwIfAborted();
       this.#unseen.delete(file.id);
       try {
@@ -202,7 +215,7 @@ class IndexBuild {
     const notes = [unchanged > 0 ? `${unchanged} unchanged` : '', failed > 0 ? `${failed} failed` : ''];
     const total = this.#ahead.total;
     this.#bar?.update(
-      added + updated + failed,
+      added + updated + failed + this.#passedOver.others,
       total === undefined ? undefined : total - unchanged,
       notes.filter((note) => note !== '').join(', '),
     );
@@ -219,12 +232,14 @@ class IndexBuild {
       entries,
       ...this.#counts,
       vanished: this.#unseen.size,
+      passedOver: this.#passedOver,
     };
     await output.result(
       document,
       () =>
         `${this.#flags.output}: ${entries} images ` +
-        `(${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed, ${failed} failed)`,
+        `(${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed, ${failed} failed)` +
+        (this.#passedOver.isEmpty ? '' : `, passed over: ${this.#passedOver.toString()}`),
     );
   }
 
@@ -241,7 +256,7 @@ class IndexBuild {
 
 async function requireReadable(folder: string): Promise<void> {
   // Begins the walk and ends it: it throws what is wrong with the folder before a model is loaded.
-  const walk = walkImages(folder, () => undefined);
+  const walk = walkFiles(folder, () => undefined);
   await walk.next();
   await walk.return();
 }

@@ -4,6 +4,7 @@ import { VectorIndex } from '../../index.js';
 import type { Context } from '../context.js';
 import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
+import { hasImageName } from '../image-names.js';
 import { withModelOf } from '../index-folder.js';
 import { table } from '../output.js';
 import { openVision } from '../vision.js';
@@ -50,7 +51,7 @@ async function kindOf(query: string, { text, image }: IndexSearchFlags): Promise
   if (text) return 'text';
   if (image || (await stat(query).catch(() => undefined))?.isFile() === true) return 'image';
   // A mistyped path would otherwise be searched for as a text, and find something.
-  if (/^\.{0,2}\/|\.(jpe?g|png|webp|avif|gif|bmp|tiff?)$/i.test(query)) {
+  if (/^\.{0,2}\//.test(query) || hasImageName(query)) {
     throw new CommandError(
       'USAGE',
       `Expected an image or a text but ${query} looks like a path at which nothing is. Use --text if it is a text.`,

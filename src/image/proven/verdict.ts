@@ -2,7 +2,7 @@
 import { VisionError } from '../../errors.js';
 
 /** Those that there are. */
-export type Decoder = 'sharp' | '@napi-rs/image';
+export type Decoder = 'sharp' | '@napi-rs/image' | 'libheif-js';
 
 /** What samples are: grey, light of three colours (or a palette of such), or the inks of CMYK. */
 export type Colours = 'grey' | 'rgb' | 'cmyk';

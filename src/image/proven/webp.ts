@@ -14,7 +14,7 @@ export function provenForWebp(
   { width, height }: { width: number; height: number },
 ): Proven {
   const coding = webp.coding === 'VP8L' ? 'lossless' : 'lossy';
-  const structure = `${webp.animated ? 'an animated' : 'a'} ${coding} WebP`;
+  const structure = `a WebP (${webp.animated ? 'animated, ' : ''}${coding})`;
   // It blends the first frame of an animation with a background, and asks for an alpha plane wherever the header names one.
   const isPlain = !webp.animated && (webp.coding === 'VP8L' || webp.alphaFlag === webp.alphaPlane);
   return {

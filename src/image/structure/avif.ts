@@ -1,14 +1,6 @@
 // Reads how an AVIF is built from its boxes: size, orientation, kind of pixels; in time linear in the number of boxes.
 import type { Orientation } from '../exif-orientation.js';
-
-const MAX_BOXES = 65_536;
-const FULL_BOX = 4; // version and flags
-
-interface Box {
-  type: string;
-  start: number;
-  end: number;
-}
+import { FULL_BOX, boxes, child, type Box } from './boxes.js';
 
 /** What an AVIF's boxes say. */
 export interface AvifStructure {
@@ -101,19 +93,4 @@ function avifOrientation(turns: number, mirror: number | undefined): Orientation
   const topBottom: readonly Orientation[] = [4, 5, 2, 7];
   const leftRight: readonly Orientation[] = [2, 7, 4, 5];
   return (mirror === undefined ? plain : mirror === 0 ? topBottom : leftRight)[turns] ?? 1;
-}
-
-function child(b: Buffer, start: number, end: number, type: string): Box | undefined {
-  for (const box of boxes(b, start, end)) if (box.type === type) return box;
-  return undefined;
-}
-
-// ISO base media boxes on one level. A size below 8 (0 "to the end" and 1 "64 bits" included) ends the walk; too many boxes do too.
-function* boxes(b: Buffer, start: number, end: number): Generator<Box> {
-  for (let p = start, n = 0; p + 8 <= end && n < MAX_BOXES; n++) {
-    const size = b.readUInt32BE(p);
-    if (size < 8 || p + size > end) return;
-    yield { type: b.toString('latin1', p + 4, p + 8), start: p + 8, end: p + size };
-    p += size;
-  }
 }

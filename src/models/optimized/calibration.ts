@@ -4,6 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
+import { recogniseFile } from '../../recognise-file.js';
+import { mapOrdered } from '../../stream.js';
 import type { Digests } from '../digests.js';
 
 /** Images, and one name for what is in them. */
@@ -13,9 +15,10 @@ export interface Calibration {
   hash: string;
 }
 
-const IMAGE = /\.(jpe?g|png|webp|avif|bmp|tiff?|gif)$/i;
 // One half for ranges, one to compare, and neighbours among them.
 const LEAST = 4;
+// Files that are looked into at once.
+const AHEAD = 16;
 // 30 bring a mean that more do not change; each costs about a second of a large model.
 const MOST = 100;
 
@@ -30,7 +33,7 @@ export async function findCalibration(folder: string | undefined, digests: Diges
   const directory = folder === undefined ? join(packageRoot(), 'examples', 'photos') : resolve(folder);
   let names: string[];
   try {
-    names = (await readdir(directory)).filter((name) => IMAGE.test(name)).sort();
+    names = await imagesIn(directory);
   } catch (cause) {
     throw new VisionError('INVALID_OPTION', `The calibration folder ${directory} cannot be read: ${messageOf(cause)}.`, {
       cause,
@@ -53,4 +56,16 @@ export async function findCalibration(folder: string | undefined, digests: Diges
     hash.update(reply.sha256);
   }
   return { paths, hash: hash.digest('hex') };
+}
+
+// By content, as everywhere; what cannot be opened is none.
+async function imagesIn(directory: string): Promise<string[]> {
+  const entries = (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
+  const look = async (name: string) => {
+    const seen = await recogniseFile(join(directory, name)).catch(() => undefined);
+    return seen?.found?.format === undefined ? undefined : name;
+  };
+  const names: string[] = [];
+  for await (const name of mapOrdered(entries, AHEAD, look, undefined)) if (name !== undefined) names.push(name);
+  return names;
 }
