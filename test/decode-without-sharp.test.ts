@@ -1,12 +1,11 @@
 // What works without the optional packages sharp and libheif-js, and what the errors say about the rest.
-import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ROOT, TINY_MODEL, fixture } from './helpers/fixtures.js';
-import { installedWithoutSharp } from './helpers/without-sharp.js';
+import { installedWithoutSharp, printedIn } from './helpers/without-sharp.js';
 
 const WITHOUT = installedWithoutSharp();
 
@@ -33,13 +32,7 @@ function outcomes(names: string[], decode: 'exact' | 'fast', root: string): Reco
     }
     await vision.close();
     console.log(JSON.stringify(outcomes));`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  assert.is(status, 0, stderr);
-  return JSON.parse(stdout) as Record<string, Outcome>;
+  return printedIn(root, source) as Record<string, Outcome>;
 }
 
 const GIF = 'golden/images/gif_animated.gif';

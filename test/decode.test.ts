@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { resizeInto } from '../dist/esm/image/binding.js';
 import { decodePixels, type DecodeMode } from '../dist/esm/image/decode.js';
 import { readHeader } from '../dist/esm/image/header.js';
 import type { Pixels } from '../dist/esm/image/pixels.js';
 import { refused } from './helpers/assertions.js';
+import { resized as resizedTo } from './helpers/decoding.js';
 import { photo } from './helpers/fixtures.js';
 import { goldenBytes, goldenFiles, goldenOrientation } from './helpers/golden.js';
 
@@ -20,12 +20,8 @@ async function decode(bytes: Uint8Array, mode: DecodeMode = 'exact', target = TA
 }
 
 /** As the model would see it, upright. */
-function resized({ data, ...layout }: Pixels, target = TARGET): Uint8Array {
-  const bytes = new Uint8Array(3 * target.width * target.height);
-  const rowStride = layout.width * layout.channels * layout.bytesPerSample;
-  const crop = { left: 0, top: 0, ...target };
-  resizeInto(data, { ...layout, offset: 0, rowStride }, { ...target, filter: 'bicubic', crop }, bytes);
-  return bytes;
+function resized(pixels: Pixels, target = TARGET): Uint8Array {
+  return resizedTo(pixels, target);
 }
 
 function meanDifference(a: Uint8Array, b: Uint8Array): number {

@@ -3,7 +3,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readHeader } from '../dist/esm/image/header.js';
 import { refused } from './helpers/assertions.js';
+import { exif, jpegWith } from './helpers/exif.js';
 import { golden, goldenBytes, goldenFiles, goldenOrientation } from './helpers/golden.js';
+import { chunk } from './helpers/png.js';
 
 const LIMIT = 1e8;
 const MIB = 1024 * 1024;
@@ -24,49 +26,12 @@ function repeated(head: Uint8Array, unit: Uint8Array, count: number, tail: Uint8
   return Buffer.concat([head, middle, tail]);
 }
 
-function chunk(type: string, data: Uint8Array): Buffer {
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(data.length);
-  head.write(type, 4, 'latin1');
-  return Buffer.concat([head, data, Buffer.alloc(4)]); // nobody checks the sum here
-}
-
 function box(type: string, ...content: Uint8Array[]): Buffer {
   const data = Buffer.concat(content);
   const head = Buffer.alloc(8);
   head.writeUInt32BE(8 + data.length);
   head.write(type, 4, 'latin1');
   return Buffer.concat([head, data]);
-}
-
-/** EXIF data with one entry. */
-function exif(orientation: number, type = 3, little = true): Buffer {
-  const t = Buffer.alloc(26);
-  t.write(little ? 'II' : 'MM', 'latin1');
-  const u16 = (value: number, at: number) =>
-    little ? t.writeUInt16LE(value, at) : t.writeUInt16BE(value, at);
-  const u32 = (value: number, at: number) =>
-    little ? t.writeUInt32LE(value, at) : t.writeUInt32BE(value, at);
-  u16(42, 2);
-  u32(8, 4);
-  u16(1, 8);
-  u16(0x112, 10);
-  u16(type, 12);
-  u32(1, 14);
-  if (type === 4) u32(orientation, 18);
-  else u16(orientation, 18);
-  return t;
-}
-
-/** A JPEG's header of 5 x 7 pixels with EXIF data. */
-function jpegWith(...app1: Uint8Array[]): Buffer {
-  const segments = app1.map((data) => {
-    const head = Buffer.from([0xff, 0xe1, 0, 0, ...Buffer.from('Exif\0\0')]);
-    head.writeUInt16BE(8 + data.length, 2);
-    return Buffer.concat([head, data]);
-  });
-  const frame = Buffer.from([0xff, 0xc0, 0, 17, 8, 0, 7, 0, 5, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
-  return Buffer.concat([Buffer.from([0xff, 0xd8]), ...segments, frame]);
 }
 
 function ispe(width: number, height: number): Buffer {
@@ -127,7 +92,7 @@ orientation('both byte orders, SHORT and LONG', () => {
   for (const value of [1, 2, 3, 4, 5, 6, 7, 8]) {
     for (const little of [true, false]) {
       for (const type of [3, 4]) {
-        assert.is(readHeader(jpegWith(exif(value, type, little)), LIMIT).orientation, value);
+        assert.is(readHeader(jpegWith(exif(value, { type, little })), LIMIT).orientation, value);
       }
     }
   }

@@ -67,11 +67,11 @@ function plain(bytes: Uint8Array, proven: Proven): DecodingPlan {
   return { ...proven, bytes, colours: 'rgb' };
 }
 
-function planJpeg(bytes: Uint8Array): DecodingPlan {
+function planJpeg(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
   const jpeg = readJpegStructure(bytes);
   // What was cut off before its frame has no structure yet.
   const isCut = !jpeg.complete && jpeg.frames.length === 0 && jpeg.extension === undefined;
-  const proven = isCut ? undefined : provenForJpeg(jpeg);
+  const proven = isCut ? undefined : provenForJpeg(jpeg, header);
   if (proven === undefined || !jpeg.complete) {
     throw decodeFailed(
       'jpeg',
@@ -93,13 +93,16 @@ function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
   const webp = readWebpStructure(bytes);
   if (webp.missingBytes > 0)
     throw decodeFailed('webp', `it lacks the last ${webp.missingBytes} bytes that its header names`);
+  if (webp.coding === undefined) throw decodeFailed('webp', 'it holds no picture');
   return plain(bytes, provenForWebp(webp, header));
 }
 
 function planAvif(bytes: Uint8Array): DecodingPlan {
   const avif = readAvifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   if (avif === undefined) throw decodeFailed('avif', 'it lacks image properties');
-  return plain(stillAvif(bytes), provenForAvif(avif));
+  const proven = provenForAvif(avif);
+  if (avif.emptySequence) throw decodeFailed('avif', 'it says that it is an animation and holds none');
+  return plain(stillAvif(bytes), proven);
 }
 
 function planHeic(bytes: Uint8Array, _header: ImageHeader, { limitInputPixels }: PlanOptions): DecodingPlan {

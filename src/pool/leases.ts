@@ -15,9 +15,14 @@ const LOOK_AGAIN_MS = 1000;
  * @returns at least 1
  */
 export function sharpLeases(env: NodeJS.ProcessEnv = process.env): number {
-  const asked = Number.parseInt(env.UV_THREADPOOL_SIZE ?? '', 10);
-  const threads = asked >= 1 ? Math.min(asked, MAX_LIBUV_THREADS) : DEFAULT_LIBUV_THREADS;
-  return Math.max(1, Math.floor(threads / 2));
+  return Math.max(1, Math.floor(libuvThreads(env.UV_THREADPOOL_SIZE) / 2));
+}
+
+// As libuv reads it: what is no number counts as 0, 0 as 1, and what is below as very many.
+function libuvThreads(asked: string | undefined): number {
+  if (asked === undefined) return DEFAULT_LIBUV_THREADS;
+  const threads = Number.parseInt(asked, 10) || 1;
+  return threads < 0 ? MAX_LIBUV_THREADS : Math.min(threads, MAX_LIBUV_THREADS);
 }
 
 /**

@@ -1,6 +1,6 @@
 // Which decoder is right for which JPEG: sharp (libjpeg) gives the reference's pixels, @napi-rs/image is near for the usual ones.
 import type { JpegStructure } from '../structure/jpeg.js';
-import { unsupportedStructure, type Colours, type Proven } from './verdict.js';
+import { fitsNapi, unsupportedStructure, type Colours, type Proven } from './verdict.js';
 
 const BASELINE = 0xc0;
 const EXTENDED = 0xc1;
@@ -26,16 +26,24 @@ const OTHER_PROCESSES: Readonly<Record<number, string>> = {
 const JPEG_LS = 0xf7;
 const RGB_IDS = '82,71,66';
 const YCBCR_TRANSFORM = 1;
+// Of files with four components: unsaid, CMYK, YCCK.
+const INK_TRANSFORMS = [undefined, 0, 2];
 const LUMA_FACTORS = ['1x1', '2x1', '1x2', '2x2'];
 // By the number of components.
 const COLOURS: Readonly<Record<number, Colours>> = { 1: 'grey', 3: 'rgb', 4: 'cmyk' };
 
 /**
  * @param jpeg - its structure
+ * @param size - of the picture
+ * @param size.width - pixels in a row
+ * @param size.height - rows
  * @returns the decoders that are right for it
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here reads
  */
-export function provenForJpeg(jpeg: JpegStructure): Proven & { colours: Colours } {
+export function provenForJpeg(
+  jpeg: JpegStructure,
+  { width, height }: { width: number; height: number },
+): Proven & { colours: Colours } {
   const { frames, precision, components } = jpeg;
   const [frame = 0] = frames;
   if (jpeg.extension !== undefined) {
@@ -58,7 +66,8 @@ export function provenForJpeg(jpeg: JpegStructure): Proven & { colours: Colours 
     );
   }
   const structure = `a JPEG (${process}, ${colours})`;
-  return { decoders: isProvenForNapi(jpeg) ? ['sharp', '@napi-rs/image'] : ['sharp'], structure, colours };
+  const isProven = isProvenForNapi(jpeg) && fitsNapi(width * height * 4);
+  return { decoders: isProven ? ['sharp', '@napi-rs/image'] : ['sharp'], structure, colours };
 }
 
 function factors({ components }: JpegStructure): string[] {
@@ -79,9 +88,11 @@ function isProvenForNapi(jpeg: JpegStructure): boolean {
   const { frames, components, scans, huffmanTables, adobe } = jpeg;
   const frame = frames[0];
   if (frame !== BASELINE && frame !== EXTENDED && frame !== PROGRESSIVE) return false;
+  const ids = components.map(({ id }) => id);
+  // Components in another order are mixed up, the same id twice is refused, and neither is what libjpeg does.
+  if (new Set(ids).size < ids.length || scans[0]?.join() !== ids.join()) return false;
   // In progressive files the first scan holds the coarse values of all components; what follows refines them.
-  const together = scans[0]?.length === components.length && (frame === PROGRESSIVE || scans.length === 1);
-  if (!huffmanTables || !together) return false;
+  if (!huffmanTables || (frame !== PROGRESSIVE && scans.length > 1)) return false;
   const [luma, ...chroma] = factors(jpeg);
   if (luma === undefined || !LUMA_FACTORS.includes(luma)) return false;
   switch (components.length) {
@@ -89,11 +100,10 @@ function isProvenForNapi(jpeg: JpegStructure): boolean {
       return true;
     case 3: {
       const isYcbcr = adobe === undefined || adobe === YCBCR_TRANSFORM;
-      const ids = components.map(({ id }) => id).join();
-      return isYcbcr && ids !== RGB_IDS && chroma.every((each) => each === '1x1');
+      return isYcbcr && ids.join() !== RGB_IDS && chroma.every((each) => each === '1x1');
     }
     default:
       // The ink black is sampled as luma is.
-      return adobe !== YCBCR_TRANSFORM && chroma.join() === `1x1,1x1,${luma}`;
+      return INK_TRANSFORMS.includes(adobe) && chroma.join() === `1x1,1x1,${luma}`;
   }
 }

@@ -1,6 +1,6 @@
 // Which decoder is right for which TIFF: a list of values that the differential test generated; whatever else stands in a tag is refused by name.
 import type { TiffStructure } from '../structure/tiff.js';
-import { unsupportedStructure, type Colours, type Proven } from './verdict.js';
+import { fitsNapi, unsupportedStructure, type Colours, type Proven } from './verdict.js';
 
 const GREY_WHITE_IS_0 = 0;
 const GREY_BLACK_IS_0 = 1;
@@ -26,6 +26,7 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
 const BILEVEL_ONLY = [2, 3, 4];
 const NO_PREDICTOR = 1;
 const DIFFERENCES = 2;
+const BITS_A_BYTE = 8;
 const PREDICTED = [5, 8, 32946];
 const OTHER_COMPRESSIONS: Readonly<Record<number, string>> = {
   6: 'old-style JPEG',
@@ -170,6 +171,7 @@ function oddStorage(tiff: TiffStructure): string | undefined {
 function isProvenForNapi(tiff: TiffStructure): boolean {
   const { big, compression, photometric, samples, extraSamples, planar, tiled, bits, fillOrder, chunks } =
     tiff;
+  const decodedBytes = tiff.width * tiff.height * samples * ((bits[0] as number) / BITS_A_BYTE);
   const isRgb = photometric === RGB && (samples === 3 || (samples === 4 && extraSamples.join() === '2'));
   const isGrey = photometric === GREY_BLACK_IS_0 && samples === 1;
   return (
@@ -180,6 +182,10 @@ function isProvenForNapi(tiff: TiffStructure): boolean {
     planar === 1 &&
     !tiled &&
     fillOrder === 1 &&
-    chunks.counts === chunks.offsets
+    // libtiff passes over a predictor where the compression has none; this decoder would apply it.
+    tiff.predictor === NO_PREDICTOR &&
+    chunks.counts === chunks.offsets &&
+    // The picture, its decoder's copy of it, and the strips: all of it where there is only one.
+    fitsNapi(3 * decodedBytes)
   );
 }

@@ -144,7 +144,11 @@ function readEntries(read: Numbers, big: boolean): Map<number, Entry> & { double
     const at = first + n * size;
     const tag = read.u16(at);
     if (!KNOWN.has(tag)) continue;
-    if (entries.has(tag)) entries.doubled = true;
+    // The first one counts; reading the values of thousands of others would take minutes.
+    if (entries.has(tag)) {
+      entries.doubled = true;
+      continue;
+    }
     const type = read.u16(at + 2);
     const length = big ? read.u64(at + 4) : read.u32(at + 4);
     const bytes = TYPE_BYTES[type] ?? 1;
@@ -152,7 +156,7 @@ function readEntries(read: Numbers, big: boolean): Map<number, Entry> & { double
     const from = length * bytes <= inline ? field : big ? read.u64(field) : read.u32(field);
     const wanted = COUNTED.has(tag) ? 0 : Math.min(length, MAX_VALUES);
     const values = Array.from({ length: wanted }, (_, i) => read.value(type, from + i * bytes));
-    if (!entries.has(tag)) entries.set(tag, { type, count: length, values });
+    entries.set(tag, { type, count: length, values });
   }
   return entries;
 }
