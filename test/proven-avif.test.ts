@@ -14,6 +14,7 @@ const AVIF: AvifStructure = {
   orientation: 1,
   items: ['av01'],
   streams: [{ bits: 8, chroma: '4:2:0' }],
+  emptySequence: false,
   cropped: false,
   premultiplied: false,
   matrix: 6,
@@ -50,6 +51,7 @@ avif('any fields', () => {
     orientation: fc.constant(1 as const),
     items: fc.array(fc.constantFrom('av01', 'grid', 'Exif', 'mime', 'av01', 'hvc1'), { maxLength: 3 }),
     streams: fc.array(stream, { maxLength: 3 }),
+    emptySequence: fc.constant(false), // refused before the list is asked
     cropped: fc.constantFrom(false, false, false, true),
     premultiplied: fc.constantFrom(false, false, false, true),
     matrix: mostly(...matrices),

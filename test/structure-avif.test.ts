@@ -53,10 +53,18 @@ structure('no properties: undefined; nothing in them: what the boxes do not say'
     orientation: 1,
     items: [],
     streams: [],
+    emptySequence: false,
     cropped: false,
     premultiplied: false,
     matrix: undefined,
   });
+});
+
+structure('a sequence is empty where the brand says that there is one and no box holds it', () => {
+  const sequence = avifOf([]);
+  sequence.write('avis', 8, 'latin1');
+  assert.ok(readAvifStructure(sequence)!.emptySequence);
+  assert.not(readAvifStructure(Buffer.concat([sequence, box('moov')]))!.emptySequence);
 });
 
 structure('kinds of samples: every value of the byte that says it', () => {

@@ -100,7 +100,9 @@ function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
 function planAvif(bytes: Uint8Array): DecodingPlan {
   const avif = readAvifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   if (avif === undefined) throw decodeFailed('avif', 'it lacks image properties');
-  return plain(stillAvif(bytes), provenForAvif(avif));
+  const proven = provenForAvif(avif);
+  if (avif.emptySequence) throw decodeFailed('avif', 'it says that it is an animation and holds none');
+  return plain(stillAvif(bytes), proven);
 }
 
 function planHeic(bytes: Uint8Array, _header: ImageHeader, { limitInputPixels }: PlanOptions): DecodingPlan {

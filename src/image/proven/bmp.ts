@@ -61,6 +61,7 @@ function oddity({
 }: BmpStructure): string | undefined {
   if (topDown && (compression === 1 || compression === 2)) return 'with run lengths from top to bottom';
   if (dataAt === 0) return 'that does not say where its pixels begin';
+  if (bits === 1 && palette.entries === 1) return 'with a palette of one colour for two';
   if (palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
   if (masks.length === 0) return undefined;
   if (headerBytes === OS2_HEADER) return "with the masks of Windows in OS/2's header";

@@ -12,6 +12,8 @@ export interface AvifStructure {
   items: string[];
   /** Of each AV1 stream. */
   streams: { bits: 8 | 10 | 12; chroma: '4:4:4' | '4:2:2' | '4:2:0' | '4:0:0' }[];
+  /** It says that it is an animation, and holds none. */
+  emptySequence: boolean;
   /** A part of the picture is meant, not all of it. */
   cropped: boolean;
   /** Its colours are multiplied by their alpha. */
@@ -37,6 +39,7 @@ export function readAvifStructure(b: Buffer): AvifStructure | undefined {
     orientation: 1,
     items: itemsOf(b, meta),
     streams: [],
+    emptySequence: b.toString('latin1', 8, 12) === 'avis' && child(b, 0, b.length, 'moov') === undefined,
     cropped: false,
     premultiplied: isPremultiplied(b, meta),
     matrix: undefined,

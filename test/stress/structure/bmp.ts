@@ -114,13 +114,29 @@ export function withKnownHeader(bytes: Buffer): Buffer {
     known.writeUInt32LE(14 + OLD_HEADER + 3 * 2 ** bits, OFFSET_AT);
     return known;
   }
-  if (![52, 56].includes(bytes.readUInt32LE(14))) return bytes;
+  if (![52, 56].includes(bytes.readUInt32LE(14))) return withColour(bytes);
   const end = 14 + bytes.readUInt32LE(14);
   const more = Buffer.alloc(14 + LONG_HEADER - end);
   const known = Buffer.concat([bytes.subarray(0, end), more, bytes.subarray(end)]);
   const offset = bytes.readUInt32LE(OFFSET_AT);
   known.writeUInt32LE(LONG_HEADER, 14);
   if (offset >= end) known.writeUInt32LE((offset + more.length) % 2 ** 32, OFFSET_AT);
+  return known;
+}
+
+// Pillow takes a palette of black and white for 1 bit a pixel, and one of the first greys for 8 bits, however many there are.
+// One more colour, which no pixel has, keeps it from that.
+function withColour(bytes: Buffer): Buffer {
+  const headerBytes = bytes.readUInt32LE(14);
+  const bits = bytes.readUInt16LE(28);
+  const colours = headerBytes >= 40 ? bytes.readUInt32LE(46) : 0;
+  if (![4, 8].includes(bits) || colours < 1 || colours >= 2 ** bits) return bytes;
+  const end = 14 + headerBytes + 4 * colours;
+  if (end > bytes.length) return bytes;
+  const known = Buffer.concat([bytes.subarray(0, end), Buffer.from([1, 2, 3, 0]), bytes.subarray(end)]);
+  known.writeUInt32LE(colours + 1, 46);
+  const offset = bytes.readUInt32LE(OFFSET_AT);
+  if (offset >= end) known.writeUInt32LE((offset + 4) % 2 ** 32, OFFSET_AT);
   return known;
 }
 
