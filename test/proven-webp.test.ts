@@ -23,7 +23,7 @@ webp('every combination', () => {
         large ? { width: 16_000, height: 16_000 } : SIZE,
       );
       assert.equal(decoders, isPlain ? BOTH : ['sharp']);
-      assert.is(name, `${animated ? 'an animated' : 'a'} ${coding === 'VP8L' ? 'lossless' : 'lossy'} WebP`);
+      assert.is(name, `a WebP (${animated ? 'animated, ' : ''}${coding === 'VP8L' ? 'lossless' : 'lossy'})`);
     }
   }
 });

@@ -53,6 +53,7 @@ structure('no properties: undefined; nothing in them: what the boxes do not say'
     orientation: 1,
     items: [],
     streams: [],
+    emptySequence: false,
     cropped: false,
     premultiplied: false,
     matrix: undefined,
