@@ -24,8 +24,8 @@ const JFIF = Buffer.from('ffe000104a46494600010100000100010000', 'hex');
 // What is refused, and the words that its message must hold. All else must be right.
 const REFUSED: Readonly<Record<string, RegExp>> = {
   'heic-header-only.heic': /HEIC/,
-  'png-apple-cgbi.png': /PNG.*CgBI.*Xcode/,
-  'raw-cr2-like.cr2': /RAW/,
+  'png-apple-cgbi.png': /CgBI of Xcode/,
+  'raw-cr2-like.cr2': /RAW \(CR2\)/,
   'tiff-cielab.tif': /CIELAB/,
   'tiff-tiled-planar.tif': /tiled separate planes/,
 };

@@ -51,7 +51,7 @@ avif('any fields', () => {
     orientation: fc.constant(1 as const),
     items: fc.array(fc.constantFrom('av01', 'grid', 'Exif', 'mime', 'av01', 'hvc1'), { maxLength: 3 }),
     streams: fc.array(stream, { maxLength: 3 }),
-    emptySequence: fc.constant(false), // refused before the list is asked
+    emptySequence: fc.constant(false),
     cropped: fc.constantFrom(false, false, false, true),
     premultiplied: fc.constantFrom(false, false, false, true),
     matrix: mostly(...matrices),

@@ -18,12 +18,6 @@ const INTERLACES = [0, 1];
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here reads
  */
 export function provenForPng(png: PngStructure): Proven & { colours: Colours } {
-  if (png.crushed) {
-    throw unsupportedStructure(
-      'a PNG crushed by Xcode for iOS (CgBI), which is no PNG any more',
-      'Restore it with "xcrun pngcrush -revert-iphone-optimizations", or take the original.',
-    );
-  }
   if (png.unknownCritical !== undefined) {
     throw unsupportedStructure(`a PNG with the unknown critical chunk "${png.unknownCritical}"`);
   }

@@ -11,8 +11,6 @@ export interface PngStructure {
   filter: number;
   /** 0 none, 1 Adam7. */
   interlace: number;
-  /** Xcode's own variant, which is no PNG: the CgBI chunk stands first. */
-  crushed: boolean;
   /** A critical chunk (their names begin with a capital) that the standard does not know. */
   unknownCritical: string | undefined;
   /** The chunk that ends the picture is there. */
@@ -21,6 +19,7 @@ export interface PngStructure {
   regular: boolean;
 }
 
+const SIGNATURE = 8;
 const DECISIVE: Readonly<Record<string, string>> = {
   IHDR: 'H',
   PLTE: 'P',
@@ -29,7 +28,7 @@ const DECISIVE: Readonly<Record<string, string>> = {
   IEND: 'E',
 };
 // A chunk takes 12 bytes at least: hostile files could hold millions.
-const MAX_CHUNKS = 65_536;
+const MAX_CHUNKS = 1_000_000;
 
 /**
  * Reads the header and walks the chunks.
@@ -39,10 +38,8 @@ const MAX_CHUNKS = 65_536;
  */
 export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
   const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const crushed = b.toString('latin1', 12, 16) === 'CgBI';
-  const start = crushed ? 8 + 12 + b.readUInt32BE(8) : 8;
-  if (b.length < start + 33 || b.toString('latin1', start + 4, start + 8) !== 'IHDR') return undefined;
-  const header = start + 8;
+  const header = SIGNATURE + 8;
+  if (b.length < header + 17 || b.toString('latin1', header - 4, header) !== 'IHDR') return undefined;
   return {
     width: b.readUInt32BE(header),
     height: b.readUInt32BE(header + 4),
@@ -51,21 +48,17 @@ export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
     compression: b[header + 10] as number,
     filter: b[header + 11] as number,
     interlace: b[header + 12] as number,
-    crushed,
-    ...readChunks(b, start),
+    ...readChunks(b),
   };
 }
 
-function readChunks(
-  b: Buffer,
-  start: number,
-): Pick<PngStructure, 'unknownCritical' | 'complete' | 'regular'> {
+function readChunks(b: Buffer): Pick<PngStructure, 'unknownCritical' | 'complete' | 'regular'> {
   // One letter for each chunk that decides about pixels, in their order.
   let order = '';
   let regular = true;
   let unknownCritical: string | undefined;
   let entries = 0;
-  for (let p = start, n = 0; p + 8 <= b.length && n < MAX_CHUNKS; n++) {
+  for (let p = SIGNATURE, n = 0; p + 8 <= b.length && n < MAX_CHUNKS; n++) {
     const name = b.toString('latin1', p + 4, p + 8);
     const length = b.readUInt32BE(p);
     const letter = DECISIVE[name];
