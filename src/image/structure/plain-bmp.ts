@@ -57,13 +57,14 @@ export function plainBmp(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | und
 
 function formOf(bytes: Uint8Array, bmp: BmpStructure): Form | undefined {
   const { width, height, bits, compression, masks, palette, dataAt } = bmp;
+  const paletteEnd = palette.at + palette.entries * palette.entryBytes;
+  if (dataAt < palette.at || paletteEnd > bytes.length) return undefined;
   if (RUN_LENGTHS.includes(compression)) {
     const pixels = expandRuns(bytes, bmp);
     return pixels && { bits: 8, masks: [], pixels };
   }
   const length = Math.ceil((width * bits) / 32) * 4 * height;
-  const paletteEnd = palette.at + palette.entries * palette.entryBytes;
-  if (dataAt < palette.at || Math.max(dataAt + length, paletteEnd) > bytes.length) return undefined;
+  if (dataAt + length > bytes.length) return undefined;
   if (bits === 16) {
     return {
       bits: 24,

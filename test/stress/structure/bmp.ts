@@ -125,7 +125,7 @@ export function withKnownHeader(bytes: Buffer): Buffer {
 }
 
 // Pillow takes a palette of black and white for 1 bit a pixel, and one of the first greys for 8 bits, however many there are.
-// One more colour, which no pixel has, keeps it from that.
+// One more colour keeps it from that.
 function withColour(bytes: Buffer): Buffer {
   const headerBytes = bytes.readUInt32LE(14);
   const bits = bytes.readUInt16LE(28);
@@ -133,6 +133,12 @@ function withColour(bytes: Buffer): Buffer {
   if (![4, 8].includes(bits) || colours < 1 || colours >= 2 ** bits) return bytes;
   const end = 14 + headerBytes + 4 * colours;
   if (end > bytes.length) return bytes;
+  const palette = bytes.subarray(14 + headerBytes, end);
+  const values = colours === 2 ? [0, 255] : Array.from({ length: colours }, (_, i) => i);
+  const isGrey = values.every((value, i) =>
+    palette.subarray(4 * i, 4 * i + 3).every((sample) => sample === value),
+  );
+  if (!isGrey) return bytes;
   const known = Buffer.concat([bytes.subarray(0, end), Buffer.from([1, 2, 3, 0]), bytes.subarray(end)]);
   known.writeUInt32LE(colours + 1, 46);
   const offset = bytes.readUInt32LE(OFFSET_AT);
