@@ -194,9 +194,6 @@ fields('marks of colour: before the first scan, the last one counts', () => {
   assert.is(read(adobe(1, 11), scan(1)).adobe, undefined, 'cut off before its transform');
   assert.is(read(segment(0xee, Buffer.from('Adobf\0\x64\0\0\0\0\x01')), scan(1)).adobe, undefined);
   assert.is(read(scan(1), adobe(1)).adobe, undefined, 'behind the first scan');
-  assert.ok(read(JFIF, scan(1)).jfif);
-  assert.not(read(scan(1), JFIF).jfif);
-  assert.not(read(segment(0xe0, Buffer.from('JFXX\0')), scan(1)).jfif);
 });
 
 fields('Huffman tables count before the first scan only', () => {

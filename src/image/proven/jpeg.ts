@@ -1,6 +1,6 @@
 // Which decoder is right for which JPEG: sharp (libjpeg) gives the reference's pixels, @napi-rs/image is near for the usual ones.
 import type { JpegStructure } from '../structure/jpeg.js';
-import { fitsNapi, unsupportedStructure, type Colours, type Proven } from './verdict.js';
+import { sharpFirst, unsupportedStructure, type Colours, type Proven } from './verdict.js';
 
 const BASELINE = 0xc0;
 const EXTENDED = 0xc1;
@@ -66,8 +66,7 @@ export function provenForJpeg(
     );
   }
   const structure = `a JPEG (${process}, ${colours})`;
-  const isProven = isProvenForNapi(jpeg) && fitsNapi(width * height * 4);
-  return { decoders: isProven ? ['sharp', '@napi-rs/image'] : ['sharp'], structure, colours };
+  return { ...sharpFirst(structure, isProvenForNapi(jpeg), width * height * 4), colours };
 }
 
 function factors({ components }: JpegStructure): string[] {

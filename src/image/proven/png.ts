@@ -1,6 +1,6 @@
 // Which decoder is right for which PNG.
 import type { PngStructure } from '../structure/png.js';
-import { fitsNapi, unsupportedStructure, type Colours, type Proven } from './verdict.js';
+import { sharpFirst, unsupportedStructure, type Colours, type Proven } from './verdict.js';
 
 // All that the standard knows, by colour type.
 const KINDS: Readonly<Record<number, { name: string; depths: readonly number[] }>> = {
@@ -33,8 +33,8 @@ export function provenForPng(png: PngStructure): Proven & { colours: Colours } {
     );
   }
   // It panics where a palette is no multiple of three bytes, and reads past the checksum of damaged picture data.
-  const isProven = png.regular && fitsNapi(width * height * 4 * (depth === 16 ? 2 : 1));
+  const proven = sharpFirst(structure, png.regular, width * height * 4 * (depth === 16 ? 2 : 1));
   // Grey of 16 bits goes by way of RGB: that keeps the high byte, the way to grey rounds.
   const colours = (colourType === 0 || colourType === 4) && depth <= 8 ? 'grey' : 'rgb';
-  return { decoders: isProven ? ['sharp', '@napi-rs/image'] : ['sharp'], structure, colours };
+  return { ...proven, colours };
 }

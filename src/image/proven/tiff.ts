@@ -1,6 +1,6 @@
 // Which decoder is right for which TIFF: a list of values that the differential test generated; whatever else stands in a tag is refused by name.
 import type { TiffStructure } from '../structure/tiff.js';
-import { fitsNapi, unsupportedStructure, type Colours, type Proven } from './verdict.js';
+import { sharpFirst, unsupportedStructure, type Colours, type Proven } from './verdict.js';
 
 const GREY_WHITE_IS_0 = 0;
 const GREY_BLACK_IS_0 = 1;
@@ -82,10 +82,11 @@ export function provenForTiff(tiff: TiffStructure): Proven & { colours: Colours 
   const colours = COLOURS[tiff.photometric] as string;
   const isGrey = tiff.photometric === GREY_WHITE_IS_0 || tiff.photometric === GREY_BLACK_IS_0;
   const compression = COMPRESSIONS[tiff.compression] as string;
+  const decodedBytes = tiff.width * tiff.height * tiff.samples * ((tiff.bits[0] as number) / BITS_A_BYTE);
   const structure = `a TIFF (${compression}, ${colours}, ${tiff.bits[0] as number} bits a sample)`;
   return {
-    decoders: isProvenForNapi(tiff) ? ['sharp', '@napi-rs/image'] : ['sharp'],
-    structure,
+    // That decoder holds the picture, its copy of it, and the strips: all of it where there is only one.
+    ...sharpFirst(structure, isProvenForNapi(tiff), 3 * decodedBytes),
     // Grey of 16 bits goes by way of RGB: that keeps the high byte, the way to grey rounds.
     colours: tiff.photometric === CMYK ? 'cmyk' : isGrey && tiff.bits[0] !== 16 ? 'grey' : 'rgb',
   };
@@ -171,7 +172,6 @@ function oddStorage(tiff: TiffStructure): string | undefined {
 function isProvenForNapi(tiff: TiffStructure): boolean {
   const { big, compression, photometric, samples, extraSamples, planar, tiled, bits, fillOrder, chunks } =
     tiff;
-  const decodedBytes = tiff.width * tiff.height * samples * ((bits[0] as number) / BITS_A_BYTE);
   const isRgb = photometric === RGB && (samples === 3 || (samples === 4 && extraSamples.join() === '2'));
   const isGrey = photometric === GREY_BLACK_IS_0 && samples === 1;
   return (
@@ -184,8 +184,6 @@ function isProvenForNapi(tiff: TiffStructure): boolean {
     fillOrder === 1 &&
     // libtiff passes over a predictor where the compression has none; this decoder would apply it.
     tiff.predictor === NO_PREDICTOR &&
-    chunks.counts === chunks.offsets &&
-    // The picture, its decoder's copy of it, and the strips: all of it where there is only one.
-    fitsNapi(3 * decodedBytes)
+    chunks.counts === chunks.offsets
   );
 }

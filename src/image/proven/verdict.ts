@@ -27,7 +27,7 @@ export function unsupportedStructure(
 ): VisionError {
   return new VisionError(
     'UNSUPPORTED_FORMAT',
-    `Expected an image of a structure that is decoded rightly but this is ${structure}. ${advice}`,
+    `Expected an image that is known to decode rightly but received ${structure}. ${advice}`,
   );
 }
 
@@ -43,4 +43,20 @@ export const NAPI_LIMIT = '480 MiB at four bytes a pixel, which no option raises
  */
 export function fitsNapi(decodedBytes: number): boolean {
   return decodedBytes <= NAPI_BYTES;
+}
+
+/**
+ * The decoders of what sharp is right for.
+ * @param structure - what it is
+ * @param isProven - whether `@napi-rs/image` is proven right for it, too
+ * @param decodedBytes - what that would have to hold
+ * @returns both, or sharp alone; then the structure says so if it is for the size
+ */
+export function sharpFirst(structure: string, isProven: boolean, decodedBytes: number): Proven {
+  if (!isProven) return { decoders: ['sharp'], structure };
+  if (fitsNapi(decodedBytes)) return { decoders: ['sharp', '@napi-rs/image'], structure };
+  return {
+    decoders: ['sharp'],
+    structure: `${structure} that is larger than the other decoder holds (${NAPI_LIMIT})`,
+  };
 }

@@ -1,6 +1,6 @@
 // Which decoder is right for which WebP.
 import type { WebpStructure } from '../structure/webp.js';
-import { fitsNapi, type Proven } from './verdict.js';
+import { sharpFirst, type Proven } from './verdict.js';
 
 /**
  * @param webp - its structure
@@ -17,8 +17,5 @@ export function provenForWebp(
   const structure = `a WebP (${webp.animated ? 'animated, ' : ''}${coding})`;
   // It blends the first frame of an animation with a background, and asks for an alpha plane wherever the header names one.
   const isPlain = !webp.animated && (webp.coding === 'VP8L' || webp.alphaFlag === webp.alphaPlane);
-  return {
-    decoders: isPlain && fitsNapi(width * height * 4) ? ['sharp', '@napi-rs/image'] : ['sharp'],
-    structure,
-  };
+  return sharpFirst(structure, isPlain, width * height * 4);
 }

@@ -4,7 +4,6 @@ const SOI = 0xd8;
 const EOI = 0xd9;
 const SOS = 0xda;
 const DHT = 0xc4;
-const APP0 = 0xe0;
 const APP14 = 0xee;
 // Marks of the hierarchical process: DHP and EXP.
 const HIERARCHICAL = [0xde, 0xdf];
@@ -30,8 +29,6 @@ export interface JpegStructure {
   components: JpegComponent[];
   /** Ids of the components in each scan. */
   scans: number[][];
-  /** A JFIF marker stands before the frame. */
-  jfif: boolean;
   /** Transform of the Adobe marker: 0 none, 1 YCbCr, 2 YCCK. */
   adobe: number | undefined;
   /** Huffman tables stand before the first scan. */
@@ -62,7 +59,6 @@ export function readJpegStructure(bytes: Uint8Array): JpegStructure {
     precision: 0,
     components: [],
     scans: [],
-    jfif: false,
     adobe: undefined,
     huffmanTables: false,
     hierarchical: false,
@@ -104,8 +100,6 @@ function readSegment(found: JpegStructure, code: number, content: Buffer): void 
     found.extension ??= code;
   } else if (found.scans.length > 0) {
     return; // what follows says nothing about colours any more
-  } else if (code === APP0 && content.toString('latin1', 0, 5) === 'JFIF\0') {
-    found.jfif = true;
   } else if (code === APP14 && content.length >= 12 && content.toString('latin1', 0, 5) === 'Adobe') {
     found.adobe = content[11];
   }
