@@ -41,6 +41,8 @@ structure('an empty directory: the defaults of the specification', () => {
       inkSet: 1,
       palette: 'short',
       chunks: { offsets: 0, counts: 0 },
+      rowsPerStrip: Infinity,
+      tile: { width: 0, height: 0 },
       mistyped: false,
       doubled: false,
     });

@@ -36,7 +36,8 @@ export async function decodeWithSharp(
   { limitInputPixels, keepAlpha }: PlanOptions,
 ): Promise<Omit<Pixels, 'orientation'>> {
   const sharp = await loadSharp();
-  const image = sharp(plan.bytes, { ...SHARP_OPTIONS, limitInputPixels });
+  const failOn = plan.strict ? 'warning' : SHARP_OPTIONS.failOn;
+  const image = sharp(plan.bytes, { ...SHARP_OPTIONS, failOn, limitInputPixels });
   // Its way to grey leaves nothing but the first channel.
   const colours = keepAlpha && plan.colours === 'grey' ? 'rgb' : plan.colours;
   const wanted = keepAlpha || colours === 'cmyk' ? image : image.removeAlpha();

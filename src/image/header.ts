@@ -2,12 +2,14 @@
 import { imageSize } from 'image-size';
 import { VisionError, messageOf } from '../errors.js';
 import { exifOrientation, pngOrientation, webpOrientation, type Orientation } from './exif-orientation.js';
+import { extendedJpeg } from './proven/jpeg.js';
 import { unsupportedStructure } from './proven/verdict.js';
 import type { ImageFormat } from './recognise/kinds.js';
 import { recognise, unsupportedFormat } from './recognise/recognise.js';
 import { readAvifStructure } from './structure/avif.js';
 import { bmpVersion, readBmpStructure } from './structure/bmp.js';
 import { holdsItems, readHeifStructure } from './structure/heif.js';
+import { readJpegStructure } from './structure/jpeg.js';
 import { readPngStructure } from './structure/png.js';
 import { readTiffStructure } from './structure/tiff.js';
 
@@ -21,8 +23,8 @@ export interface ImageHeader {
   orientation: Orientation;
 }
 
-// No camera writes thousands of segments before the picture; a hostile file can hold millions.
-const MAX_SEGMENTS = 4096;
+// No camera writes so many segments before the picture; a hostile file can hold millions.
+const MAX_SEGMENTS = 65_536;
 
 /**
  * Reads the header, in time linear in the file's size at worst.
@@ -154,7 +156,11 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
     }
     p += length;
   }
-  if (size === undefined) throw damaged('jpeg', 'it lacks a frame header');
+  if (size === undefined) {
+    const { extension } = readJpegStructure(b);
+    if (extension !== undefined) throw extendedJpeg(extension);
+    throw damaged('jpeg', 'it lacks a frame header');
+  }
   if (size.height === 0 && size.width > 0) {
     throw unsupportedStructure('a JPEG whose height stands behind its first scan (DNL)');
   }

@@ -19,6 +19,7 @@ import { readJpegStructure } from './structure/jpeg.js';
 import { plainBmp } from './structure/plain-bmp.js';
 import { readPngStructure } from './structure/png.js';
 import { stillAvif } from './structure/still-avif.js';
+import { soundTiff } from './structure/sound-tiff.js';
 import { readTiffStructure } from './structure/tiff.js';
 import { readWebpStructure } from './structure/webp.js';
 
@@ -132,7 +133,7 @@ function planGif(
 function planTiff(bytes: Uint8Array): DecodingPlan {
   const tiff = readTiffStructure(bytes);
   if (tiff === undefined) throw decodeFailed('tiff', 'its first directory lies outside the file');
-  return { ...provenForTiff(tiff), bytes };
+  return { ...provenForTiff(tiff), bytes: soundTiff(bytes) };
 }
 
 function planBmp(bytes: Uint8Array): DecodingPlan {

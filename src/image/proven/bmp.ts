@@ -3,6 +3,10 @@ import type { BmpStructure } from '../structure/bmp.js';
 import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
 
 const OS2_HEADER = 64;
+const OS2_COMPRESSIONS: Readonly<Record<number, string>> = {
+  3: 'Huffman coding',
+  4: 'run lengths of 24 bits',
+};
 const COMPRESSIONS: Readonly<Record<number, { name: string; bits: readonly number[] }>> = {
   0: { name: 'an uncompressed', bits: [1, 4, 8, 16, 24, 32] },
   1: { name: 'a run-length coded', bits: [8] },
@@ -33,6 +37,9 @@ const MAX_ENTRIES = 256;
  */
 export function provenForBmp(bmp: BmpStructure): Proven {
   const { bits, compression, planes, width, height } = bmp;
+  // In OS/2's header these numbers stand for codings of its own.
+  const ofOs2 = bmp.headerBytes === OS2_HEADER ? OS2_COMPRESSIONS[compression] : undefined;
+  if (ofOs2 !== undefined) throw unsupportedStructure(`a BMP of OS/2 with ${ofOs2}`);
   const known = COMPRESSIONS[compression];
   if (known === undefined) {
     throw unsupportedStructure(`a BMP with ${OTHERS[compression] ?? `compression ${compression}`}`);
@@ -50,21 +57,12 @@ export function provenForBmp(bmp: BmpStructure): Proven {
   return { decoders: ['@napi-rs/image'], structure };
 }
 
-function oddity({
-  headerBytes,
-  bits,
-  compression,
-  masks,
-  topDown,
-  dataAt,
-  palette,
-}: BmpStructure): string | undefined {
+function oddity({ bits, compression, masks, topDown, dataAt, palette }: BmpStructure): string | undefined {
   if (topDown && (compression === 1 || compression === 2)) return 'with run lengths from top to bottom';
   if (dataAt === 0) return 'that does not say where its pixels begin';
-  if (bits === 1 && palette.entries === 1) return 'with a palette of one colour for two';
+  if (dataAt < palette.at) return 'whose pixels would begin in its own headers';
   if (palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
   if (masks.length === 0) return undefined;
-  if (headerBytes === OS2_HEADER) return "with the masks of Windows in OS/2's header";
   const [colours, alpha = 0] = [masks.slice(0, 3), masks[3]];
   const named = colours.map((mask) => mask.toString(16)).join();
   const used = alpha === 0 ? colours : [...colours, alpha];

@@ -1,4 +1,5 @@
 // Which decoder is right for which JPEG: sharp (libjpeg) gives the reference's pixels, @napi-rs/image is near for the usual ones.
+import type { VisionError } from '../../errors.js';
 import type { JpegStructure } from '../structure/jpeg.js';
 import { sharpFirst, unsupportedStructure, type Colours, type Proven } from './verdict.js';
 
@@ -46,11 +47,7 @@ export function provenForJpeg(
 ): Proven & { colours: Colours } {
   const { frames, precision, components } = jpeg;
   const [frame = 0] = frames;
-  if (jpeg.extension !== undefined) {
-    const name =
-      jpeg.extension === JPEG_LS ? 'JPEG-LS, another format,' : 'a JPEG with an extension of the standard';
-    throw unsupportedStructure(`${name} (marker ff ${jpeg.extension.toString(16).padStart(2, '0')})`);
-  }
+  if (jpeg.extension !== undefined) throw extendedJpeg(jpeg.extension);
   const process = PROCESSES[frame];
   if (process === undefined || frames.length > 1 || jpeg.hierarchical) {
     const name =
@@ -105,4 +102,15 @@ function isProvenForNapi(jpeg: JpegStructure): boolean {
       // The ink black is sampled as luma is.
       return INK_TRANSFORMS.includes(adobe) && chroma.join() === `1x1,1x1,${luma}`;
   }
+}
+
+/**
+ * The error for a marker that belongs to an extension of the standard.
+ * @param marker - its low byte
+ * @returns the error
+ */
+export function extendedJpeg(marker: number): VisionError {
+  const name =
+    marker === JPEG_LS ? 'JPEG-LS, which is another format' : 'a JPEG with an extension of the standard';
+  return unsupportedStructure(`${name} (marker ff ${marker.toString(16).padStart(2, '0')})`);
 }

@@ -11,6 +11,8 @@ const YCBCR = 6;
 const JPEG = 7;
 const UNSIGNED = 1;
 const IN_PLANES = 2;
+// Sides of tiles are multiples of it.
+const TILE_STEP = 16;
 
 const COMPRESSIONS: Readonly<Record<number, string>> = {
   1: 'uncompressed',
@@ -85,7 +87,9 @@ export function provenForTiff(tiff: TiffStructure): Proven & { colours: Colours 
   const decodedBytes = tiff.width * tiff.height * tiff.samples * ((tiff.bits[0] as number) / BITS_A_BYTE);
   const structure = `a TIFF (${compression}, ${colours}, ${tiff.bits[0] as number} bits a sample)`;
   return {
-    // That decoder holds the picture, its copy of it, and the strips: all of it where there is only one.
+    // libvips passes over what it cannot decode in tiles, unless told to fail on warnings as well.
+    strict: tiff.tiled && PREDICTED.includes(tiff.compression),
+    // The other decoder holds the picture, its copy of it, and the strips: all of it where there is only one.
     ...sharpFirst(structure, isProvenForNapi(tiff), 3 * decodedBytes),
     // Grey of 16 bits goes by way of RGB: that keeps the high byte, the way to grey rounds.
     colours: tiff.photometric === CMYK ? 'cmyk' : isGrey && tiff.bits[0] !== 16 ? 'grey' : 'rgb',
@@ -161,10 +165,37 @@ function oddStorage(tiff: TiffStructure): string | undefined {
     if (tiled) return 'with tiled separate planes';
     if (samples === 2 || compression === JPEG) return 'with separate planes of this kind';
   }
+  const chunks = oddChunks(tiff);
+  if (chunks !== undefined) return chunks;
   if (fillOrder !== 1 && fillOrder !== 2) return `of unknown fill order (${fillOrder})`;
   if (tiff.mistyped) return 'whose directory has values of a type that does not belong there';
   if (doubled) return 'whose directory names the same thing twice';
   return undefined;
+}
+
+function oddChunks({
+  tiled,
+  tile,
+  rowsPerStrip,
+  width,
+  height,
+  planar,
+  samples,
+  chunks,
+}: TiffStructure): string | undefined {
+  if (
+    tiled &&
+    (tile.width === 0 || tile.height === 0 || tile.width % TILE_STEP > 0 || tile.height % TILE_STEP > 0)
+  ) {
+    return `with tiles of ${tile.width} x ${tile.height} pixels`;
+  }
+  if (rowsPerStrip === 0) return 'with strips of no rows';
+  const needed = tiled
+    ? Math.ceil(width / tile.width) * Math.ceil(height / tile.height)
+    : Math.ceil(height / Math.min(rowsPerStrip, height));
+  const planes = planar === IN_PLANES ? samples : 1;
+  if (chunks.offsets >= needed * planes) return undefined;
+  return `of ${chunks.offsets} ${tiled ? 'tiles' : 'strips'} where its size needs ${needed * planes}`;
 }
 
 // Its decoder takes whatever alpha there is for plain alpha, fails on LZW without an end code, takes broken off Deflate

@@ -11,8 +11,10 @@ export type Colours = 'grey' | 'rgb' | 'cmyk';
 export interface Proven {
   /** Best first; never empty. */
   decoders: readonly [Decoder, ...Decoder[]];
-  /** What the file is, for messages: `progressive JPEG`. */
+  /** What the file is, for messages: `a JPEG (progressive, rgb)`. */
   structure: string;
+  /** Its decoder tells damage in it by warnings only. */
+  strict?: boolean;
 }
 
 /**

@@ -47,8 +47,9 @@ function byBrands(major: string, compatible: readonly string[]): Recognised {
     brands.includes(major) || brands.some((brand) => compatible.includes(brand));
   if (major === 'crx ') return foreign('raw', 'RAW (CR3)');
   if (major === 'avif') return readable('avif');
-  // A sequence that holds a still picture too says so: that picture is decoded.
-  if (compatible.includes('avif') && (major === 'mif1' || major === 'avis')) return readable('avif');
+  // A sequence that holds a still picture too says so, and files of profiles (`MA1B`) do: that picture is decoded.
+  const isHeic = HEIC_STILL.includes(major) || HEIC_SEQUENCE.includes(major);
+  if (compatible.includes('avif') && !isHeic) return readable('avif');
   if (major === 'avis') {
     return foreign('image', 'animated AVIF', 'Take its first frame as JPEG or PNG first.');
   }

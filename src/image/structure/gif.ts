@@ -26,7 +26,8 @@ export function firstGifFrame(bytes: Uint8Array, keepTransparency = false): GifF
   const controls: number[] = []; // offsets of the flag bytes of graphic control extensions
   let p = 13 + colourTableLength(b[10] ?? 0);
   while (b[p] === 0x21) {
-    if (b[p + 1] === 0xf9) controls.push(p + 3);
+    // One of another length is none, and its flags would be those of something else.
+    if (b[p + 1] === 0xf9 && b[p + 2] === 4) controls.push(p + 3);
     p = afterSubBlocks(b, p + 2);
     if (p < 0) return undefined;
   }

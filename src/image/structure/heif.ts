@@ -45,6 +45,7 @@ export function readHeifStructure(b: Buffer): HeifStructure | undefined {
   const properties = propertiesOf(b, iprp);
   const kinds = kindsOf(b, iinf);
   const parts = iref === undefined ? new Map<number, number[]>() : partsOf(b, iref);
+  if (properties === undefined || parts === undefined) return undefined;
   const shown = shownSize(b, properties(primary));
   if (shown === undefined) return undefined;
   const items = new Set<string>();
@@ -88,14 +89,17 @@ function kindsOf(b: Buffer, iinf: Box): Map<number, string> {
   return kinds;
 }
 
-// Which items a derived one is made of.
-function partsOf(b: Buffer, iref: Box): Map<number, number[]> {
+// Which items a derived one is made of; undefined for more than any picture has.
+function partsOf(b: Buffer, iref: Box): Map<number, number[]> | undefined {
   const wide = version(b, iref) > 0;
   const bytes = wide ? 4 : 2;
   const parts = new Map<number, number[]>();
+  let total = 0;
   for (const { type, start, end } of boxes(b, iref.start + FULL_BOX, iref.end)) {
     if (type !== 'dimg') continue;
     const count = Math.min(uint(b, start + bytes, 2), Math.floor((end - start) / bytes));
+    total += count;
+    if (total > MAX_ITEMS) return undefined;
     const first = start + bytes + 2;
     parts.set(
       identifier(b, start, wide),
@@ -105,10 +109,11 @@ function partsOf(b: Buffer, iref: Box): Map<number, number[]> {
   return parts;
 }
 
-// The properties of an item, in the order in which they are applied.
-function propertiesOf(b: Buffer, iprp: Box): (item: number) => Box[] {
+// The properties of an item, in the order in which they are applied; undefined for more items than any picture has.
+function propertiesOf(b: Buffer, iprp: Box): ((item: number) => Box[]) | undefined {
   const ipco = child(b, iprp.start, iprp.end, 'ipco');
   const all = ipco === undefined ? [] : [...boxes(b, ipco.start, ipco.end)];
+  let entries = 0;
   const places = new Map<number, { at: number; count: number; wide: boolean }>();
   for (const box of boxes(b, iprp.start, iprp.end)) {
     if (box.type !== 'ipma') continue;
@@ -116,6 +121,7 @@ function propertiesOf(b: Buffer, iprp: Box): (item: number) => Box[] {
     const wide = (uint(b, box.start + 3, 1) & 1) !== 0;
     let p = box.start + FULL_BOX + 4;
     while (p < box.end) {
+      if (++entries > MAX_ITEMS) return undefined;
       const item = identifier(b, p, wideItem);
       p += wideItem ? 4 : 2;
       const count = uint(b, p, 1);

@@ -8,6 +8,8 @@ const APP14 = 0xee;
 // Marks of the hierarchical process: DHP and EXP.
 const HIERARCHICAL = [0xde, 0xdf];
 
+const MAX_SCANS = 1024;
+
 /** A component as its frame declares it. */
 export interface JpegComponent {
   id: number;
@@ -88,7 +90,7 @@ function readSegment(found: JpegStructure, code: number, content: Buffer): void 
     // No picture needs so many scans, and this list is bounded by nothing else.
     if (found.scans.length < MAX_SCANS) found.scans.push(scanIds(content));
   } else if (isFrame(code)) {
-    found.frames.push(code);
+    if (found.frames.length < 2) found.frames.push(code);
     if (found.frames.length > 1) return;
     found.precision = content[0] ?? 0;
     found.components = componentsOf(content);
@@ -104,8 +106,6 @@ function readSegment(found: JpegStructure, code: number, content: Buffer): void 
     found.adobe = content[11];
   }
 }
-
-const MAX_SCANS = 1024;
 
 function isFrame(code: number): boolean {
   return code >= 0xc0 && code <= 0xcf && code !== DHT && code !== 0xc8 && code !== 0xcc;

@@ -28,6 +28,7 @@ const DECISIVE: Readonly<Record<string, string>> = {
   IEND: 'E',
 };
 // A chunk takes 12 bytes at least: hostile files could hold millions.
+const MAX_LETTERS = 8;
 const MAX_CHUNKS = 1_000_000;
 
 /**
@@ -53,8 +54,10 @@ export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
 }
 
 function readChunks(b: Buffer): Pick<PngStructure, 'unknownCritical' | 'complete' | 'regular'> {
-  // One letter for each chunk that decides about pixels, in their order.
+  // One letter for each chunk that decides about pixels, in their order; of a sound file six at most.
   let order = '';
+  let last = '';
+  let complete = false;
   let regular = true;
   let unknownCritical: string | undefined;
   let entries = 0;
@@ -66,17 +69,21 @@ function readChunks(b: Buffer): Pick<PngStructure, 'unknownCritical' | 'complete
       const isCritical = ((b[p + 4] as number) & 0x20) === 0;
       if (isCritical) unknownCritical ??= name;
       // Something else between two pieces of picture data divides them.
-      else if (order.endsWith('D')) order += ' ';
-    } else if (!(letter === 'D' && order.endsWith('D'))) {
-      order += letter;
+      if (last === 'D') last = ' ';
+    } else if (letter !== 'D' || last !== 'D') {
+      if (order.length < MAX_LETTERS) order += letter;
+      last = letter;
     }
     if (letter === 'P') {
       entries = length / 3;
       regular &&= Number.isInteger(entries) && entries >= 1 && entries <= 256;
     } else if (letter === 'T') {
       regular &&= length >= 1 && length <= Math.max(6, entries);
-    } else if (letter === 'E') break;
+    } else if (letter === 'E') {
+      complete = true;
+      break;
+    }
     p += 12 + length;
   }
-  return { unknownCritical, complete: order.endsWith('E'), regular: regular && /^HP?T?D ?E$/.test(order) };
+  return { unknownCritical, complete, regular: regular && /^HP?T?DE$/.test(order) };
 }

@@ -1,5 +1,6 @@
 // Reads how the first picture of a TIFF is stored: the tags of its first directory that decide which decoder is right.
 import type { Orientation } from '../exif-orientation.js';
+import { Numbers, TYPE_BYTES } from './tiff-numbers.js';
 
 /** How the first picture of a TIFF is stored; what the file leaves out has the specification's default. */
 export interface TiffStructure {
@@ -27,6 +28,10 @@ export interface TiffStructure {
   inkSet: number;
   /** `whole`: an entry of 16 bits for each value. Some writers leave entries out, or fill in 8 bits only. */
   palette: 'whole' | 'short' | 'of 8 bits';
+  /** Rows of a strip; Infinity where all are one strip, or where it is tiled. */
+  rowsPerStrip: number;
+  /** 0 x 0 where it is in strips. */
+  tile: { width: number; height: number };
   /** How many places and how many lengths of strips or tiles there are. */
   chunks: { offsets: number; counts: number };
   /** A tag that is read here has values that are no whole numbers. */
@@ -38,20 +43,6 @@ export interface TiffStructure {
 const MAX_ENTRIES = 4096;
 const MAX_VALUES = 3 * 65_536; // a palette of 16 bits
 const MAX_SAMPLES = 16;
-const SHORT = 3;
-const LONG = 4;
-const LONG8 = 16;
-const TYPE_BYTES: Readonly<Record<number, number>> = {
-  1: 1,
-  6: 1,
-  [SHORT]: 2,
-  8: 2,
-  [LONG]: 4,
-  9: 4,
-  [LONG8]: 8,
-  17: 8,
-};
-
 const TAG = {
   width: 256,
   height: 257,
@@ -62,11 +53,13 @@ const TAG = {
   stripOffsets: 273,
   orientation: 274,
   samples: 277,
+  rowsPerStrip: 278,
   stripByteCounts: 279,
   planar: 284,
   predictor: 317,
   palette: 320,
   tileWidth: 322,
+  tileHeight: 323,
   tileOffsets: 324,
   tileByteCounts: 325,
   inkSet: 332,
@@ -86,32 +79,6 @@ interface Entry {
   type: number;
   count: number;
   values: number[];
-}
-
-/** Reads numbers of either byte order. */
-class Numbers {
-  constructor(
-    readonly buffer: Buffer,
-    readonly little: boolean,
-  ) {}
-
-  u16(at: number): number {
-    return this.little ? this.buffer.readUInt16LE(at) : this.buffer.readUInt16BE(at);
-  }
-
-  u32(at: number): number {
-    return this.little ? this.buffer.readUInt32LE(at) : this.buffer.readUInt32BE(at);
-  }
-
-  u64(at: number): number {
-    return Number(this.little ? this.buffer.readBigUInt64LE(at) : this.buffer.readBigUInt64BE(at));
-  }
-
-  value(type: number, at: number): number {
-    const bytes = TYPE_BYTES[type] ?? 1;
-    if (bytes === 1) return this.buffer.readUInt8(at);
-    return bytes === 2 ? this.u16(at) : bytes === 4 ? this.u32(at) : this.u64(at);
-  }
 }
 
 /**
@@ -192,6 +159,8 @@ function structureOf(entries: Map<number, Entry> & { doubled?: boolean }): Omit<
     chunks: tiled
       ? { offsets: countOf(TAG.tileOffsets), counts: countOf(TAG.tileByteCounts) }
       : { offsets: countOf(TAG.stripOffsets), counts: countOf(TAG.stripByteCounts) },
+    rowsPerStrip: tiled ? Infinity : one(TAG.rowsPerStrip, Infinity),
+    tile: { width: one(TAG.tileWidth, 0), height: one(TAG.tileHeight, 0) },
     mistyped: [...entries.values()].some(({ type }) => TYPE_BYTES[type] === undefined),
     doubled: entries.doubled === true,
   };

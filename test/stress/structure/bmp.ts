@@ -130,7 +130,7 @@ function withColour(bytes: Buffer): Buffer {
   const headerBytes = bytes.readUInt32LE(14);
   const bits = bytes.readUInt16LE(28);
   const colours = headerBytes >= 40 ? bytes.readUInt32LE(46) : 0;
-  if (![4, 8].includes(bits) || colours < 1 || colours >= 2 ** bits) return bytes;
+  if (![1, 4, 8].includes(bits) || colours < 1 || colours >= 2 ** bits) return bytes;
   const end = 14 + headerBytes + 4 * colours;
   if (end > bytes.length) return bytes;
   const palette = bytes.subarray(14 + headerBytes, end);
@@ -139,7 +139,11 @@ function withColour(bytes: Buffer): Buffer {
     palette.subarray(4 * i, 4 * i + 3).every((sample) => sample === value),
   );
   if (!isGrey) return bytes;
-  const known = Buffer.concat([bytes.subarray(0, end), Buffer.from([1, 2, 3, 0]), bytes.subarray(end)]);
+  const known = Buffer.concat([
+    bytes.subarray(0, end),
+    Buffer.from(bits === 1 ? [1, 1, 1, 0] : [1, 2, 3, 0]),
+    bytes.subarray(end),
+  ]);
   known.writeUInt32LE(colours + 1, 46);
   const offset = bytes.readUInt32LE(OFFSET_AT);
   if (offset >= end) known.writeUInt32LE((offset + 4) % 2 ** 32, OFFSET_AT);
