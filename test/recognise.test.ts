@@ -230,7 +230,7 @@ table('nothing known: bytes without a meaning, a TGA, fewer than 12 bytes', () =
 table('the refusal names the format, what would be read, and what to do', async () => {
   const told = (bytes: Buffer, pattern: RegExp) =>
     refused(() => readHeader(bytes, 1e8), 'UNSUPPORTED_FORMAT', pattern);
-  await told(TABLE['JPEG XL']![0]!, /^Expected JPEG, .* or BMP but this is JPEG XL\. Convert it/);
+  await told(TABLE['JPEG XL']![0]!, /^Expected JPEG, .* or BMP but received JPEG XL\. Convert it/);
   await told(TABLE['RAW (NEF)']![0]!, /RAW \(NEF\)\. Develop it/);
   await told(TABLE.PDF![0]!, /PDF\. Render a page/);
   await told(TABLE.HTML![0]!, /HTML\. It is a web page/);

@@ -46,7 +46,7 @@ export function unsupportedFormat(bytes: Uint8Array, found: Foreign | undefined)
 }
 
 function describe(bytes: Uint8Array, found: Foreign | undefined): string {
-  if (found !== undefined) return `this is ${found.name}. ${found.advice}`;
+  if (found !== undefined) return `received ${found.name}. ${found.advice}`;
   const start = Buffer.from(bytes.subarray(0, SHOWN_BYTES)).toString('hex').replace(/..\B/g, '$& ');
   if (bytes.length < LEAST_BYTES) {
     return `the file is too short for any of them: ${bytes.length} bytes (${start}). Check that it was written in full.`;
