@@ -1,12 +1,16 @@
 // semantic-vision embed: JSON lines, NumPy matrices, lists on standard input, files that cannot be used.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { PassedOver } from '../dist/esm/cli/passed-over.js';
+import { readable } from '../dist/esm/image/recognise/kinds.js';
 import { SemanticVision } from '../dist/esm/index.js';
-import { sameBits } from './helpers/assertions.js';
+import { sameBits, until } from './helpers/assertions.js';
 import { jsonLines, run, scratch } from './helpers/cli.js';
+import { isRunning, noiseAvif, preloadVariables, startedDecoders } from './helpers/decoders.js';
 import { ROOT, TINY_DIMENSIONS, TINY_MODEL, fixture, photo, photoNames } from './helpers/fixtures.js';
 
 interface Line {
@@ -143,6 +147,60 @@ embed('what is passed over in a folder is counted by kind', async () => {
   assert.is(jsonLines(matrix.stderr).length, 1);
   const quiet = await run(['embed', root, '--quiet', ...TINY]);
   assert.not.match(quiet.stderr, /Passed over/);
+});
+
+embed(
+  'a file counts once for the bar, and what is not read of a readable format is named for that',
+  async () => {
+    const passedOver = new PassedOver();
+    // A text, a text named .jpg, and a TIFF that no decoder is right for.
+    passedOver.add(undefined, false);
+    passedOver.add(undefined, true);
+    passedOver.add(readable('tiff'), true);
+    passedOver.add(readable('heic'), true);
+    passedOver.addIrregular('links to nothing');
+    assert.is(passedOver.silent, 1, 'the others are counted as failed');
+    assert.is(
+      passedOver.toString(),
+      '1 TIFF (of a structure that is not read), 1 HEIC, 1 links to nothing, 2 not images',
+    );
+
+    const root = join(folder, 'irregular');
+    mkdirSync(root);
+    copyFileSync(photo('two-dogs'), join(root, 'a.jpg'));
+    symlinkSync('nowhere', join(root, 'gone.jpg'));
+    symlinkSync('nowhere', join(root, 'gone'));
+    const { code, stdout, stderr } = await run(['embed', root, '--json', ...TINY]);
+    assert.is(code, 1, stderr);
+    assert.is(jsonLines(stdout).length, 1);
+    const [failure, passed] = jsonLines<{ error?: { code: string; input: string } }>(stderr);
+    assert.equal([failure?.error?.code, failure?.error?.input], ['INPUT_NOT_FOUND', join(root, 'gone.jpg')]);
+    assert.equal(passed, { passedOver: { 'links to nothing': 1 } });
+  },
+);
+
+embed('a file that ends its decoder ends neither the command nor the others', async () => {
+  const root = join(folder, 'crash');
+  mkdirSync(root);
+  copyFileSync(photo('two-dogs'), join(root, 'a.jpg'));
+  copyFileSync(photo('cat-face'), join(root, 'z.jpg'));
+  const fatal = await noiseAvif(7);
+  writeFileSync(join(root, 'fatal.avif'), fatal);
+  const env = preloadVariables({ [createHash('sha256').update(fatal).digest('hex')]: { kind: 'exit' } });
+  const lines = await run(['embed', root, '--json', ...TINY], { env });
+  const stored = join(folder, 'crash-index');
+  const built = await run(['index', 'build', root, '-o', stored, '--json', ...TINY], { env });
+  for (const { code, stderr } of [lines, built]) {
+    assert.is(code, 1, stderr);
+    const [failure] = jsonLines<{ error: { code: string; input: string } }>(stderr);
+    assert.equal([failure?.error.code, failure?.error.input], ['DECODER_CRASHED', join(root, 'fatal.avif')]);
+  }
+  assert.is(jsonLines(lines.stdout).length, 2);
+  assert.is((JSON.parse(built.stdout) as { entries: number }).entries, 2);
+  await until(
+    () => startedDecoders(env.DECODER_PIDS).every((pid) => !isRunning(pid)),
+    'the end of the children',
+  );
 });
 
 embed('- reads paths from standard input, by line or by NUL', async () => {

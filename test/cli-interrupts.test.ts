@@ -16,6 +16,7 @@ import * as assert from 'uvu/assert';
 import { VectorIndex } from '../dist/esm/index.js';
 import { until } from './helpers/assertions.js';
 import { COMMAND, endingOf, jsonLines, scratch, start } from './helpers/cli.js';
+import { isRunning, preloadVariables, startedDecoders } from './helpers/decoders.js';
 import { photo, photoNames, withTrailingBytes } from './helpers/fixtures.js';
 
 const interrupts = suite('cli interrupts');
@@ -95,7 +96,9 @@ interrupts(
 
 interrupts('Ctrl-C: index build saves what is done and says so', async () => {
   const stored = join(folder, 'index');
-  const { child, ending } = start(['index', 'build', photos, '-o', stored, '--checkpoint', '0.1', ...SLOW]);
+  const env = preloadVariables();
+  const args = ['index', 'build', photos, '-o', stored, '--checkpoint', '0.1', ...SLOW];
+  const { child, ending } = start(args, { env });
   // The first checkpoint.
   await until(() => existsSync(join(stored, 'manifest.json')), 'a checkpoint');
   child.kill('SIGINT');
@@ -107,6 +110,9 @@ interrupts('Ctrl-C: index build saves what is done and says so', async () => {
   assert.is(index.size, told);
   assert.ok(told >= 1 && told < COUNT);
   await index.close();
+  const decoders = startedDecoders(env.DECODER_PIDS);
+  assert.is(decoders.length, 1);
+  await until(() => !decoders.some(isRunning), 'the end of the decoder process');
 });
 
 interrupts('a second Ctrl-C ends at once', async () => {

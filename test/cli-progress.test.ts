@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Output, table } from '../dist/esm/cli/output.js';
+import { Output, printable, table } from '../dist/esm/cli/output.js';
 import { ProgressBar, bytes, duration } from '../dist/esm/cli/progress.js';
 import { COMMAND, endingOf, run } from './helpers/cli.js';
 import { TINY_MODEL, photo, photoNames, withTrailingBytes } from './helpers/fixtures.js';
@@ -79,6 +79,22 @@ progress('errors are red on a terminal, unless NO_COLOR is set', () => {
   assert.is(shown({}), '\u001B[31merror\u001B[39m INTERNAL: x\n');
   assert.is(shown({ NO_COLOR: '1' }), 'error INTERNAL: x\n');
   assert.is(shown({ NO_COLOR: '' }), shown({}));
+});
+
+progress('a name with a line break or an escape sequence stays on its line', async () => {
+  const screen = terminal();
+  const printer = output(screen, {}, { NO_COLOR: '1' });
+  printer.error({ code: 'INTERNAL', message: 'x' }, 'a\nb\u001B[2J\u009B.jpg');
+  printer.note('c\r\u007F\u2028d');
+  assert.equal(screen.writes, ['error INTERNAL: a\\nb\\u001b[2J\\u009b.jpg: x\n', 'c\\r\\u007f\\u2028d\n']);
+  assert.is(
+    table([
+      ['a\nb', '1'],
+      ['c', '2'],
+    ]),
+    'a\\nb  1\nc     2',
+  );
+  assert.is(printable('ä 日本 \u{1F600} C:\\photos'), 'ä 日本 \u{1F600} C:\\photos');
 });
 
 progress('what is printed takes the bar off the screen first', async () => {

@@ -8,6 +8,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -23,7 +25,9 @@ const folder = mkdtempSync(join(tmpdir(), 'semantic-vision-walk-'));
 
 async function idsBelow(root: string): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { id, path } of walkFiles(root, (error) => assert.unreachable(error.message))) {
+  for await (const { id, path } of walkFiles(root, {
+    onUnreadable: (error) => assert.unreachable(error.message),
+  })) {
     assert.is(path, join(root, id));
     ids.push(id);
   }
@@ -76,7 +80,28 @@ walk('follows links to files and not to folders', async () => {
   symlinkSync('..', join(root, 'real', 'circle'));
   symlinkSync('nowhere', join(root, 'dangling.jpg'));
   symlinkSync('real', join(root, 'folder.jpg'));
-  assert.equal(await idsBelow(root), ['link.jpg', 'real/a.jpg']);
+  // Somebody meant the one that is gone to be found.
+  assert.equal(await idsBelow(root), ['dangling.jpg', 'link.jpg', 'real/a.jpg']);
+});
+
+walk('what is no file is found if its name promises an image, and counted if not', async () => {
+  const root = join(folder, 'irregular');
+  mkdirSync(root);
+  writeFileSync(join(root, 'a.jpg'), '');
+  symlinkSync('nowhere', join(root, 'gone.png'));
+  symlinkSync('nowhere', join(root, 'gone'));
+  symlinkSync('itself', join(root, 'itself'));
+  const sockets = [join(root, 'socket'), join(root, 'socket.jpg')].map((path) => createServer().listen(path));
+  await Promise.all(sockets.map((server) => once(server, 'listening')));
+  try {
+    const ids: string[] = [];
+    const kinds: string[] = [];
+    for await (const { id } of walkFiles(root, { onIrregular: (kind) => kinds.push(kind) })) ids.push(id);
+    assert.equal(ids.sort(), ['a.jpg', 'gone.png', 'socket.jpg']);
+    assert.equal(kinds.sort(), ['links to nothing', 'links to nothing', 'special files']);
+  } finally {
+    for (const server of sockets) server.close();
+  }
 });
 
 walk('says what is wrong with the folder itself', async () => {

@@ -13,9 +13,11 @@ import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DownloadProgress } from '../dist/esm/types.js';
+import { Digests } from '../dist/esm/models/digests.js';
+import { HubSession } from '../dist/esm/models/hub/snapshot.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
 import { refused, settles, until } from './helpers/assertions.js';
-import { Client, REPO, holds, large, small } from './helpers/hub-client.js';
+import { Client, QUICK, REPO, holds, large, small } from './helpers/hub-client.js';
 import { HubServer, type ServedFile } from './helpers/hub-server.js';
 
 const KIB = 1024;
@@ -173,6 +175,28 @@ snapshots('a hub out of reach: the cache is used if it has everything, after one
   await refused(
     client.fetch({ settings: UNPLUGGED, files: ['other.bin'], timing: { attempts: 2 } }),
     'HUB_UNREACHABLE',
+  );
+});
+
+snapshots('a hub that was down a moment ago is not waited for again where the cache may do', async () => {
+  const settings = {
+    endpoint: server.endpoint,
+    cacheDirectory: client.directory,
+    assetsDirectory: client.directory,
+    token: undefined,
+    offline: false,
+  };
+  await client.fetch();
+  server.reset();
+  server.down = () => true;
+  const digests = new Digests(hasher);
+  const session = new HubSession({ repo: REPO, revision: 'main', settings, digests }, QUICK);
+  await session.get([{ path: 'config.json' }], true);
+  await refused(session.first(['onnx/model.onnx', 'model.onnx'], false), 'HUB_UNREACHABLE');
+  assert.equal(
+    server.seen.map(({ path }) => path.split('/').at(-1)),
+    ['config.json', 'model.onnx'],
+    'each is asked for once',
   );
 });
 

@@ -145,6 +145,31 @@ parsing('every wrong value names its key', async () => {
   }
 });
 
+parsing('a size whose other keys are null, as version 5 writes it', () => {
+  const size = { height: null, width: null, longest_edge: null, shortest_edge: 64 };
+  const crop = { do_center_crop: true, crop_size: { height: 60, width: 60, shortest_edge: null } };
+  const config = parse({ size, ...crop });
+  assert.equal([config.size, config.cropSize], [{ shortestEdge: 64 }, { height: 60, width: 60 }]);
+});
+
+parsing('a message shows what the file holds, shortened', async () => {
+  const longest = await refused(
+    () => parse({ size: { shortest_edge: 64, longest_edge: 128 } }),
+    'MODEL_INVALID',
+  );
+  assert.match(longest.message, ' but received {"shortest_edge":64,"longest_edge":128}. ');
+  const crop = { do_center_crop: true, crop_size: { width: 'x'.repeat(1000), height: 1 } };
+  const { message } = await refused(() => parse(crop), 'MODEL_INVALID');
+  assert.ok(message.length < 250, message);
+  const many = await refused(() => parse({ image_mean: Array(100).fill(0.5) }), 'MODEL_INVALID');
+  assert.match(many.message, /received \[(0\.5,)+\.\.\.\. /);
+});
+
+parsing('a file that names no class and no filter is bicubic', () => {
+  const { image_processor_type: _, resample: __, ...rest } = SIGLIP;
+  assert.is(parsePreprocessConfig(rest, 'file.json').resample, 3);
+});
+
 parsing.run();
 
 const resolving = suite('resolvePreprocessConfig');

@@ -2,7 +2,7 @@
 import { addAbortSignal } from 'node:stream';
 import { stat } from 'node:fs/promises';
 import type { VisionError } from '../errors.js';
-import { walkFiles, type FoundFile } from './walk.js';
+import { walkFiles, type FoundFile, type WalkListeners } from './walk.js';
 
 /** A file to work on. */
 export interface ListedFile extends FoundFile {
@@ -11,13 +11,11 @@ export interface ListedFile extends FoundFile {
 }
 
 /** How to read the list of paths on standard input. */
-export interface ListOptions {
+export interface ListOptions extends WalkListeners {
   /** What stands between two paths. */
   separator: '\n' | '\0';
   /** Ends the reading. */
   signal: AbortSignal;
-  /** Called for each folder that cannot be read. */
-  onUnreadable: (error: VisionError, path: string) => void;
 }
 
 /**
@@ -65,7 +63,7 @@ export function countAhead(files: AsyncIterable<unknown>, signal: AbortSignal): 
 
 async function* expand(
   path: string,
-  { onUnreadable }: ListOptions,
+  { onUnreadable, onIrregular }: ListOptions,
 ): AsyncGenerator<ListedFile, void, undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() !== true) {
@@ -73,10 +71,10 @@ async function* expand(
     return;
   }
   try {
-    for await (const file of walkFiles(path, onUnreadable))
+    for await (const file of walkFiles(path, { onUnreadable, onIrregular }))
       yield { path: file.path, id: file.path, walked: true };
   } catch (error) {
-    onUnreadable(error as VisionError, path);
+    onUnreadable?.(error as VisionError, path);
   }
 }
 

@@ -74,7 +74,7 @@ export class Output {
     if (this.json) {
       if (document !== undefined) this.#complain(JSON.stringify(document));
     } else if (!this.#quiet) {
-      this.#complain(text);
+      this.#complain(printable(text));
     }
   }
 
@@ -91,7 +91,7 @@ export class Output {
     const [start, end] = this.#color ? RED : ['', ''];
     // Messages of the library name the file where it matters, but not always as it was given.
     const where = input === undefined || message.includes(input) ? '' : `${input}: `;
-    this.#complain(`${start}error${end} ${code}: ${where}${message}`);
+    this.#complain(`${start}error${end} ${code}: ${printable(where + message)}`);
   }
 
   /**
@@ -116,18 +116,31 @@ export class Output {
 }
 
 /**
+ * Makes text harmless to lines and terminals: names of files may hold line breaks and escape sequences.
+ * @param text - what people get to read
+ * @returns the text with its control characters escaped as in JSON
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => {
+    const short = JSON.stringify(character).slice(1, -1);
+    return short === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : short;
+  });
+}
+
+/**
  * Lays rows out in columns, two spaces apart.
- * @param rows - cells; every row as many
+ * @param rows - cells, which are made {@link printable}; every row as many
  * @param right - columns that are aligned to the right, from 0
  * @returns lines
  */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  const cells = rows.map((row) => row.map(printable));
+  const widths = (cells[0] ?? []).map((_, column) =>
+    Math.max(...cells.map((row) => (row[column] ?? '').length)),
   );
   const align = (cell: string, column: number): string => {
     const width = widths[column] ?? 0;
     return right.includes(column) ? cell.padStart(width) : cell.padEnd(width);
   };
-  return rows.map((row) => row.map(align).join('  ').trimEnd()).join('\n');
+  return cells.map((row) => row.map(align).join('  ').trimEnd()).join('\n');
 }

@@ -58,7 +58,7 @@ export async function* selectImages<F extends FoundFile>(
     }
     // A file that cannot be opened is passed over for no kind.
     const unknown = seen.error !== undefined && seen.error.code !== 'UNSUPPORTED_FORMAT';
-    if (!unknown) passedOver.add(seen.found);
+    if (!unknown) passedOver.add(seen.found, seen.error !== undefined);
     if (seen.error !== undefined) onFail(seen.error, file);
   }
 }

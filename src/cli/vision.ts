@@ -4,6 +4,7 @@ import {
   type DownloadProgress,
   type Dtype,
   type EmbedResult,
+  type Isolation,
   type OptimizeProgress,
 } from '../index.js';
 import type { ModelFlags, RunFlags } from './flags.js';
@@ -16,13 +17,14 @@ import type { FoundFile } from './walk.js';
  * @param context - of the command
  * @param needs - what it is for
  * @param needs.text - false leaves the text tower where it is, which may be a gigabyte away
+ * @param needs.isolation - `process` for many files from anywhere: one that ends a decoder must not end the command
  * @returns the model, ready
  * @throws what `SemanticVision.create` throws
  */
 export async function openVision(
   flags: RunFlags,
   context: Context,
-  needs: { text: boolean },
+  needs: { text: boolean; isolation?: Isolation },
 ): Promise<SemanticVision> {
   const { model, workers, threads, flatten } = flags;
   return withDownload(context, (progress) =>

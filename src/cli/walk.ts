@@ -3,6 +3,7 @@ import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dirent } from 'node:fs';
 import { messageOf, VisionError } from '../errors.js';
+import { hasImageName } from './image-names.js';
 
 /** A file found. */
 export interface FoundFile {
@@ -12,17 +13,29 @@ export interface FoundFile {
   id: string;
 }
 
+/** What is neither a file nor a folder, nor a link to one. */
+export type IrregularKind = 'links to nothing' | 'special files';
+
+/** Called for what a walk leaves out. */
+export interface WalkListeners {
+  /** For each folder below the walked one that cannot be read. */
+  onUnreadable?: ((error: VisionError, path: string) => void) | undefined;
+  /** For each link to nothing and each named pipe, socket or device whose name promises no image. */
+  onIrregular?: ((kind: IrregularKind) => void) | undefined;
+}
+
 /**
- * Finds regular files, in no particular order. Names that begin with a dot are left out, as are links to folders (they
- * can go in circles); links to files are followed.
+ * Finds files, in no particular order. Names that begin with a dot are left out, as are links to folders (they can go in
+ * circles); links to files are followed. What is no regular file is found as well if its name promises an image: whoever
+ * opens it can say what is wrong.
  * @param root - a folder
- * @param onUnreadable - called for each folder below it that cannot be read
+ * @param listeners - see {@link WalkListeners}
  * @yields files
  * @throws `INPUT_NOT_FOUND`, `INPUT_UNREADABLE` when the folder itself cannot be read
  */
 export async function* walkFiles(
   root: string,
-  onUnreadable: (error: VisionError, path: string) => void,
+  { onUnreadable, onIrregular }: WalkListeners = {},
 ): AsyncGenerator<FoundFile, void, undefined> {
   const waiting = [''];
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
@@ -31,24 +44,32 @@ export async function* walkFiles(
       for await (const entry of await opendir(path, { bufferSize: 256 })) {
         if (entry.name.startsWith('.')) continue;
         const id = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        if (entry.isDirectory()) waiting.push(id);
-        else if (await isFile(entry, join(root, id))) yield { path: join(root, id), id };
+        const kind = await kindOf(entry, join(root, id));
+        if (kind === 'folder') waiting.push(id);
+        else if (kind === 'file') yield { path: join(root, id), id };
+        else if (kind === 'link to a folder') continue;
+        else if (hasImageName(id)) yield { path: join(root, id), id };
+        else onIrregular?.(kind);
       }
     } catch (cause) {
       const error = unreadable(path, cause as NodeJS.ErrnoException);
       if (folder === '') throw error;
-      onUnreadable(error, path);
+      onUnreadable?.(error, path);
     }
   }
 }
 
-async function isFile(entry: Dirent, path: string): Promise<boolean> {
-  if (entry.isFile()) return true;
+async function kindOf(
+  entry: Dirent,
+  path: string,
+): Promise<'file' | 'folder' | 'link to a folder' | IrregularKind> {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
   // A link; or a file system that does not say what its entries are.
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return 'links to nothing';
+  if (found.isFile()) return 'file';
+  return found.isDirectory() ? 'link to a folder' : 'special files';
 }
 
 function unreadable(path: string, cause: NodeJS.ErrnoException): VisionError {

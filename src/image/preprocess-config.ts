@@ -161,7 +161,10 @@ function fileSize(size: unknown, square: boolean): unknown {
     const [height, width] = size as unknown[];
     return size.length === 2 && height === width ? { height, width } : size;
   }
-  if (typeof size !== 'object' || size === null || !('shortest_edge' in size)) return size;
-  const { shortest_edge: shortestEdge, ...rest } = size;
-  return { shortestEdge, ...rest };
+  if (typeof size !== 'object' || size === null) return size;
+  // Version 5 writes every key that a size can have.
+  const given = Object.entries(size).filter(([, value]) => value !== null);
+  return Object.fromEntries(
+    given.map(([key, value]) => [key === 'shortest_edge' ? 'shortestEdge' : key, value]),
+  );
 }

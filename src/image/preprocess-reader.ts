@@ -4,6 +4,7 @@ import type { Preprocessing, Resample, Size } from './preprocessing.js';
 import { valueTable } from './value-table.js';
 
 const MAX_SIDE = 4096;
+const SHOWN_CHARACTERS = 60;
 
 /** Checks values and words the errors for one source of configuration. */
 export class ConfigReader {
@@ -143,8 +144,15 @@ export class ConfigReader {
     return new VisionError(
       this.code,
       `${this.code === 'MODEL_INVALID' ? snakeCased(sentence) : sentence}${this.where} but received ` +
-        `${describe(actual)}. ${advice}`,
+        `${this.#shown(actual)}. ${advice}`,
     );
+  }
+
+  // What an object of a file holds says more than its class. One given in code may be no JSON at all.
+  #shown(value: unknown): string {
+    if (this.code !== 'MODEL_INVALID' || typeof value !== 'object' || value === null) return describe(value);
+    const json = snakeCased(JSON.stringify(value));
+    return json.length > SHOWN_CHARACTERS ? `${json.slice(0, SHOWN_CHARACTERS - 3)}...` : json;
   }
 }
 

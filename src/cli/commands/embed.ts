@@ -6,9 +6,11 @@ import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { countAhead, listFiles } from '../inputs.js';
 import { NpyWriter, type NpyFiles } from '../npy.js';
+import { printable } from '../output.js';
 import { PassedOver } from '../passed-over.js';
 import { selectImages } from '../select.js';
 import { embedFiles, openVision } from '../vision.js';
+import type { IrregularKind } from '../walk.js';
 
 /** Options of the command. */
 export interface EmbedFlags extends RunFlags {
@@ -38,16 +40,17 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
     throw new CommandError('USAGE', 'Expected - at most once: standard input can be read only once.');
   if (flags.null && lists === 0) throw new CommandError('USAGE', 'Expected - among the files with -0.');
 
-  await using vision = await openVision(flags, context, { text: false });
+  await using vision = await openVision(flags, context, { text: false, isolation: 'process' });
   const counts = { embedded: 0, failed: 0 };
   const passedOver = new PassedOver();
   const fail = (error: VisionError, path: string) => {
     counts.failed++;
     output.error(error, path);
   };
+  const onIrregular = (kind: IrregularKind) => passedOver.addIrregular(kind);
   const list = { separator: flags.null ? '\0' : '\n', signal } as const;
   // A file that was named is meant, whatever it is: the library says what is wrong with it.
-  const files = selectImages(listFiles(paths, { ...list, onUnreadable: fail }), {
+  const files = selectImages(listFiles(paths, { ...list, onUnreadable: fail, onIrregular }), {
     isInQuestion: ({ walked }) => walked,
     passedOver,
     onFail: (error, { id }) => fail(error, id),
@@ -58,10 +61,7 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
   const ended = new AbortController();
   const ahead =
     bar.enabled && lists === 0
-      ? countAhead(
-          listFiles(paths, { ...list, onUnreadable: () => undefined }),
-          AbortSignal.any([signal, ended.signal]),
-        )
+      ? countAhead(listFiles(paths, list), AbortSignal.any([signal, ended.signal]))
       : {};
 
   const run = async (sink: Sink) => {
@@ -71,10 +71,10 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
         counts.embedded++;
       } else {
         if (file.found !== undefined && result.error.code === 'UNSUPPORTED_FORMAT')
-          passedOver.add(file.found);
+          passedOver.add(file.found, true);
         fail(result.error, file.id);
       }
-      const done = counts.embedded + counts.failed + passedOver.others;
+      const done = counts.embedded + counts.failed + passedOver.silent;
       bar.update(done, ahead.total, failedNote(counts.failed));
     }
   };
@@ -145,7 +145,7 @@ async function intoMatrix(
     () =>
       written === undefined
         ? ''
-        : `${written.path}: ${rows} x ${dimensions} float32, ids in ${written.idsPath}`,
+        : printable(`${written.path}: ${rows} x ${dimensions} float32, ids in ${written.idsPath}`),
   );
 }
 

@@ -17,11 +17,12 @@ import {
   withModelOf,
   type FileMetadata,
 } from '../index-folder.js';
+import { printable } from '../output.js';
 import { PassedOver } from '../passed-over.js';
 import type { ProgressBar } from '../progress.js';
 import { selectImages } from '../select.js';
 import { embedFiles, openVision } from '../vision.js';
-import { walkFiles, type FoundFile } from '../walk.js';
+import { walkFiles, type FoundFile, type IrregularKind } from '../walk.js';
 
 /** Options of the command. */
 export interface IndexBuildFlags extends RunFlags {
@@ -51,7 +52,7 @@ export async function indexBuild(
   await requireReadable(folder);
   await requireSameFlatten(given, given.output);
   const flags = await withModelOf(given, given.output);
-  await using vision = await openVision(flags, context, { text: false });
+  await using vision = await openVision(flags, context, { text: false, isolation: 'process' });
   await using index = await openOrCreate(flags.output, vision);
   await rememberModel(flags.output, flags, vision);
   const build = new IndexBuild(folder, flags, context, vision, index);
@@ -120,7 +121,7 @@ class IndexBuild {
     const { output, signal } = this.#context;
     this.#bar = output.progress('Indexing', 'images');
     const ended = new AbortController();
-    const all = walkFiles(this.#folder, () => undefined);
+    const all = walkFiles(this.#folder);
     if (this.#bar.enabled) this.#ahead = countAhead(all, AbortSignal.any([signal, ended.signal]));
     try {
       const images = selectImages(this.#candidates(), {
@@ -133,7 +134,7 @@ class IndexBuild {
         if (result.ok) {
           this.#store(file, result.embedding);
         } else {
-          if (result.error.code === 'UNSUPPORTED_FORMAT') this.#passedOver.add(file.found);
+          if (result.error.code === 'UNSUPPORTED_FORMAT') this.#passedOver.add(file.found, true);
           this.#fail(result.error, file.path);
         }
         this.#checkpoints.tick();
@@ -151,7 +152,8 @@ class IndexBuild {
       this.#unreadableFolders++;
       this.#fail(error, path);
     };
-    for await (const file of walkFiles(this.#folder, onUnreadable)) {
+    const onIrregular = (kind: IrregularKind) => this.#passedOver.addIrregular(kind);
+    for await (const file of walkFiles(this.#folder, { onUnreadable, onIrregular })) {
       this.#context.signal.throwIfAborted();
       this.#unseen.delete(file.id);
       try {
@@ -215,7 +217,7 @@ class IndexBuild {
     const notes = [unchanged > 0 ? `${unchanged} unchanged` : '', failed > 0 ? `${failed} failed` : ''];
     const total = this.#ahead.total;
     this.#bar?.update(
-      added + updated + failed + this.#passedOver.others,
+      added + updated + failed + this.#passedOver.silent,
       total === undefined ? undefined : total - unchanged,
       notes.filter((note) => note !== '').join(', '),
     );
@@ -237,7 +239,7 @@ class IndexBuild {
     await output.result(
       document,
       () =>
-        `${this.#flags.output}: ${entries} images ` +
+        `${printable(this.#flags.output)}: ${entries} images ` +
         `(${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed, ${failed} failed)` +
         (this.#passedOver.isEmpty ? '' : `, passed over: ${this.#passedOver.toString()}`),
     );
@@ -256,7 +258,7 @@ class IndexBuild {
 
 async function requireReadable(folder: string): Promise<void> {
   // Begins the walk and ends it: it throws what is wrong with the folder before a model is loaded.
-  const walk = walkFiles(folder, () => undefined);
+  const walk = walkFiles(folder);
   await walk.next();
   await walk.return();
 }

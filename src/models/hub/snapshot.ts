@@ -65,6 +65,8 @@ export class HubSession {
   readonly #progress: Progress;
   // What the revision stands for, from the first files on.
   #commit: string | undefined;
+  // The hub was out of reach a moment ago, and the cache stood in for it.
+  #isOut = false;
   // What the hub has said about files of it, by path: nobody is asked twice.
   readonly #answers = new Map<string, RemoteFile>();
 
@@ -138,27 +140,29 @@ export class HubSession {
     if (known === undefined || open.length > 0) return this.#update(files, more, this.#timing);
     try {
       // One short try, as in Python: there is something to fall back on.
-      return await this.#update(files, more, {
-        ...this.#timing,
-        attempts: 1,
-        answer: this.#timing.answerIfCached,
-      });
+      return await this.#update(files, more, this.#shortPatience());
     } catch (error) {
-      if (isOutage(error)) return this.#fromCache(known, files);
-      throw error;
+      if (!isOutage(error)) throw error;
+      this.#isOut = true;
+      return this.#fromCache(known, files);
     }
+  }
+
+  #shortPatience(): Timing {
+    return { ...this.#timing, attempts: 1, answer: this.#timing.answerIfCached };
   }
 
   async #first(paths: readonly string[], lenient: boolean): Promise<string | undefined> {
     const commit = this.#commit;
     if (commit === undefined) throw this.#notCached([]);
+    const patience = this.#isOut ? this.#shortPatience() : this.#timing;
     const unknown: HubFile[] = [];
     for (const path of paths) {
       const file = { path, optional: true };
       if (await this.#cached.has(commit, path)) {
         if (unknown.length === 0 || lenient) return path;
       } else if (!this.#request.settings.offline) {
-        if ((await this.#inquire(commit, file, this.#timing)) !== undefined) return path;
+        if ((await this.#inquire(commit, file, patience)) !== undefined) return path;
       } else if ((await this.#cached.open(commit, [file])).length > 0) unknown.push(file);
     }
     if (unknown.length > 0) throw this.#notCached(unknown);
