@@ -81,7 +81,7 @@ progress('errors are red on a terminal, unless NO_COLOR is set', () => {
   assert.is(shown({ NO_COLOR: '' }), shown({}));
 });
 
-progress('a name with a line break or an escape sequence stays on its line', async () => {
+progress('a name with a line break or an escape sequence stays on its line', () => {
   const screen = terminal();
   const printer = output(screen, {}, { NO_COLOR: '1' });
   printer.error({ code: 'INTERNAL', message: 'x' }, 'a\nb\u001B[2J\u009B.jpg');
