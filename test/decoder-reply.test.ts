@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { VisionError } from '../dist/esm/errors.js';
 import { checkedReply } from '../dist/esm/pool/decoder-reply.js';
 import { errorOf, failureOf } from '../dist/esm/pool/failure.js';
+import type { Failure } from '../dist/esm/pool/protocol.js';
 
 const SUCCESS = { ok: true, decode: 1.5, preprocess: 0 };
 const FAILURE = { ok: false, code: 'DECODE_FAILED', message: 'truncated' };
@@ -49,7 +50,7 @@ replies('nothing else', () => {
 });
 
 replies('errors keep their code, message and cause on the way', () => {
-  const way = (error: unknown) => errorOf(JSON.parse(JSON.stringify(failureOf(error))));
+  const way = (error: unknown) => errorOf(JSON.parse(JSON.stringify(failureOf(error))) as Failure);
   const full = way(new VisionError('DECODE_FAILED', 'bad', { cause: new Error('below') }));
   assert.ok(full instanceof VisionError);
   assert.equal([full.code, full.message, (full.cause as Error).message], ['DECODE_FAILED', 'bad', 'below']);
