@@ -275,7 +275,7 @@ architecture('the decoder process loads what decodes and nothing else', () => {
   };
   visit('pool/decoder-process.ts');
   const allowed =
-    /^(image\/.*|pool\/(decoder-process|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
+    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
   assert.equal(
     [...reached].filter((file) => !allowed.test(file)),
     [],

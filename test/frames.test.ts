@@ -60,4 +60,23 @@ frames('what no honest process sends is refused before memory is taken for it', 
   assert.throws(() => reader().push(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0x7b])), SyntaxError);
 });
 
+frames('behind what is no frame nothing is one', () => {
+  const reader = new FrameReader(100, () => assert.unreachable());
+  assert.throws(() => reader.push(frameHead({}, 1000)), /too long/);
+  for (const chunk of [Buffer.alloc(0), Buffer.alloc(1000), frameHead({}, 0)]) {
+    assert.throws(() => reader.push(chunk), /behind what is no frame/);
+  }
+});
+
+frames('nor behind one that its hearer refuses', () => {
+  let heard = 0;
+  const reader = new FrameReader(100, () => {
+    heard++;
+    throw new Error('refused');
+  });
+  assert.throws(() => reader.push(Buffer.concat([frameHead({}, 0), frameHead({}, 0)])), /^refused$/);
+  assert.throws(() => reader.push(frameHead({}, 0)), /behind what is no frame/);
+  assert.is(heard, 1);
+});
+
 frames.run();

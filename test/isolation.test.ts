@@ -1,13 +1,14 @@
 // Option "isolation": the same vectors from another process, and what happens when that process ends.
 import { liveThreads, poison } from './helpers/threads.js';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readHeader } from '../dist/esm/image/header.js';
 import { SemanticVision, VisionError, type ImageEmbedding } from '../dist/esm/index.js';
+import { frameHead } from '../dist/esm/pool/frames.js';
 import { refused, sameBits, settles, until } from './helpers/assertions.js';
 import {
   freshPath,
@@ -31,9 +32,10 @@ async function withDecoders(
   actions: Record<string, Action>,
   workers: number,
   run: (vision: SemanticVision, started: () => number[]) => Promise<void>,
+  more: Record<string, string> = {},
 ): Promise<void> {
   const variables = preloadVariables(actions);
-  const restore = setVariables(variables);
+  const restore = setVariables({ ...variables, ...more });
   const started = () => startedDecoders(variables.DECODER_PIDS);
   try {
     const vision = await SemanticVision.create({ ...OPTIONS, workers, isolation: 'process' });
@@ -59,7 +61,7 @@ for (const model of ['tiny-siglip', 'tiny-siglip2']) {
         const inside = await SemanticVision.create(options);
         const outside = await SemanticVision.create({ ...options, isolation: 'process' });
         const files = [...GOLDEN, ...BAD];
-        let vectors = 0;
+        let [vectors, causes] = [0, 0];
         for (const file of files) {
           const [expected, actual] = await Promise.all([
             outcome(inside.embedImage(file)),
@@ -67,12 +69,13 @@ for (const model of ['tiny-siglip', 'tiny-siglip2']) {
           ]);
           if (expected instanceof VisionError || actual instanceof VisionError) {
             assert.is(wordsOf(actual), wordsOf(expected), file);
+            if (expected instanceof VisionError && expected.cause !== undefined) causes++;
           } else {
             sameBits(actual.vector, expected.vector, file);
             vectors++;
           }
         }
-        assert.ok(vectors >= 30, `${vectors} vectors`);
+        assert.ok(vectors >= 30 && causes > 0, `${vectors} vectors, ${causes} causes`);
         await Promise.all([inside.close(), outside.close()]);
       },
     );
@@ -87,7 +90,9 @@ function filesIn(folder: string): string[] {
 }
 
 function wordsOf(result: ImageEmbedding | VisionError): string {
-  return result instanceof VisionError ? `${result.code} ${result.message}` : 'a vector';
+  if (!(result instanceof VisionError)) return 'a vector';
+  const { code, message, cause } = result;
+  return `${code} ${message} (${cause instanceof Error ? cause.message : 'no cause'})`;
 }
 
 async function outcome(work: Promise<ImageEmbedding>): Promise<ImageEmbedding | VisionError> {
@@ -153,6 +158,71 @@ crashes('a process that ends by itself counts as well, and its code is named', a
     await refused(vision.embedImage(doomed), 'DECODER_CRASHED', /ended with code 3/);
     await vision.embedImage(await noiseAvif(11));
   });
+});
+
+const SUCCESS = { ok: true, decode: 0, preprocess: 0 };
+const NONSENSE: [name: string, said: Buffer, why: string][] = [
+  ['bytes that are no frame', Buffer.alloc(2_000_000, 'A'), 'too long'],
+  ['no JSON', Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{')]), 'JSON'],
+  ['zeros', Buffer.alloc(8), 'JSON'],
+  ['null', Buffer.from('\x04\0\0\0\0\0\0\0null'), 'no object'],
+  ['an image too short', Buffer.concat([frameHead(SUCCESS, 3), Buffer.from('abc')]), '3 bytes where'],
+  ['an image too long', frameHead(SUCCESS, 100_000_000), 'too long'],
+  ['an unknown failure', frameHead({ ok: false, code: 'toString', message: '' }, 0), 'neither'],
+];
+
+for (const [index, [name, said, why]] of NONSENSE.entries()) {
+  crashes(`a process that answers ${name} is ended, and that counts`, async () => {
+    const [doomed, next] = await Promise.all([noiseAvif(60 + index), noiseAvif(80 + index)]);
+    const file = freshPath();
+    writeFileSync(file, said);
+    await withDecoders({ [sha256(doomed)]: { kind: 'say', file } }, 1, async (vision, started) => {
+      const pattern = new RegExp(`the last one sent what is no answer \\(.*${why}`);
+      const failed = settles(refused(vision.embedImage(doomed), 'DECODER_CRASHED', pattern), 'the image');
+      const after = vision.embedImage(next);
+      await failed;
+      assert.is((await settles(after, 'the next image')).dimensions, 96);
+      await refused(vision.embedImage(doomed), 'DECODER_CRASHED', new RegExp(sha256(doomed)));
+      assert.is(started().length, 3, 'each of them was replaced');
+      assert.is(started().filter(isRunning).length, 1);
+    });
+  });
+}
+
+crashes('an answer that nobody waits for ends the process before it is taken for the next one', async () => {
+  const twice = await noiseAvif(90);
+  const file = freshPath();
+  // A failure that is well formed, then the answer itself.
+  writeFileSync(file, frameHead({ ok: false, code: 'DECODE_FAILED', message: 'said first' }, 0));
+  await withDecoders({ [sha256(twice)]: { kind: 'say', file } }, 1, async (vision, started) => {
+    await refused(vision.embedImage(twice), 'DECODE_FAILED', /said first/);
+    await until(() => !isRunning(started()[0]!), 'the end of the process');
+    assert.is((await settles(vision.embedImage(await noiseAvif(91)), 'the next image')).dimensions, 96);
+    assert.is(started().length, 2);
+  });
+});
+
+crashes('neither a crash nor close() waits for what holds the streams of the process', async () => {
+  const doomed = await noiseAvif(95);
+  const holders = freshPath();
+  try {
+    await withDecoders(
+      { [sha256(doomed)]: { kind: 'exit' } },
+      1,
+      async (vision, started) => {
+        await settles(
+          refused(vision.embedImage(doomed), 'DECODER_CRASHED', /ended with code 3/),
+          'the image',
+        );
+        await settles(vision.embedImage(await noiseAvif(96)), 'the next image');
+        assert.is(started().length, 3);
+      },
+      { DECODER_START: 'holder', DECODER_HOLDERS: holders },
+    );
+    assert.is(startedDecoders(holders).filter(isRunning).length, 3, 'they have been there all the time');
+  } finally {
+    for (const pid of startedDecoders(holders)) process.kill(pid);
+  }
 });
 
 crashes('a process killed once under each image condemns none of them', async () => {

@@ -1,9 +1,13 @@
 // Leases: never more at once than there are, over all threads of the process; those of dead threads are taken over.
+import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { holder, leaseMemory, sharpLeases, type LeaseMemory } from '../dist/esm/pool/leases.js';
+import { SemanticVision } from '../dist/esm/index.js';
+import { processWide } from '../dist/esm/pool/process-wide.js';
 import { settles, until } from './helpers/assertions.js';
+import { TINY_MODEL, photo } from './helpers/fixtures.js';
 
 const LEASES = new URL('../dist/esm/pool/leases.js', import.meta.url).href;
 // Cells that the threads count in.
@@ -173,6 +177,25 @@ leases("half of libuv's threads, as libuv counts them", () => {
   for (const [asked, expected] of table) {
     const env = asked === undefined ? {} : { UV_THREADPOOL_SIZE: asked };
     assert.is(sharpLeases(env), expected, asked);
+  }
+});
+
+leases('the ESM and the CommonJS copy of the package share them, since they share the threads', async () => {
+  const memory = processWide<LeaseMemory>('leases', () => {
+    throw new Error('no copy has made them');
+  });
+  const before = Atomics.load(memory, 0);
+  const commonJs = createRequire(import.meta.url)('../dist/cjs/index.cjs') as {
+    SemanticVision: typeof SemanticVision;
+  };
+  assert.is.not(commonJs.SemanticVision, SemanticVision);
+  let count = before;
+  for (const copy of [SemanticVision, commonJs.SemanticVision]) {
+    const vision = await copy.create({ model: TINY_MODEL, workers: 1, intraOpNumThreads: 1 });
+    await vision.embedImage(photo('two-dogs'));
+    await vision.close();
+    assert.ok(Atomics.load(memory, 0) > count, 'a lease was taken and given back');
+    count = Atomics.load(memory, 0);
   }
 });
 

@@ -7,14 +7,16 @@ import { childEnvironment } from '../child-environment.js';
 import { VisionError, messageOf } from '../errors.js';
 import type { ImageHeader } from '../image/header.js';
 import { packageRoot } from '../package-root.js';
+import { checkedReply } from './decoder-reply.js';
+import { errorOf } from './failure.js';
 import { FrameReader, frameHead, type Frame } from './frames.js';
 import { FRAMES, type DecoderReply, type DecoderStart } from './protocol.js';
 
-/** The end of a decoder process while it starts or has a job; all of its last words are in the message. */
+/** The end of a decoder process while it starts or has a job, of itself or because it sent nonsense. */
 export class DecoderEnded extends Error {
   /**
-   * @param how - such as `ended with SIGABRT`, and the line of its last words that says most
-   * @param lastWords - what it wrote before
+   * @param how - such as `ended with SIGABRT`, and what says most about it
+   * @param lastWords - what it wrote before; in the message
    * @param delivered - whether all of the job had been sent: the process may have begun it
    */
   constructor(
@@ -33,13 +35,22 @@ export interface Decoded extends Pick<Extract<DecoderReply, { ok: true }>, 'deco
 
 // It never speaks up where the executable is no Node but the program itself, packed up.
 const START_PATIENCE_MS = 30_000;
+// What it has started may hold its streams open for long after it.
+const CLOSE_PATIENCE_MS = 200;
 const LAST_WORDS_CHARACTERS = 2000;
 // Standard input is what the child watches for our end. It prints nothing, and what a preload prints is not for our user.
 const STDIO: StdioOptions = ['pipe', 'ignore', 'pipe', 'pipe'];
 
+interface Answer {
+  reply: DecoderReply;
+  bytes: Uint8Array;
+}
+
 interface Asking {
+  /** How many bytes a success has. */
+  byteLength: number;
   delivered: boolean;
-  resolve: (frame: Frame) => void;
+  resolve: (answer: Answer) => void;
   reject: (error: Error) => void;
 }
 
@@ -47,35 +58,51 @@ interface Asking {
 export class DecoderChild {
   readonly #child: ChildProcess;
   readonly #socket: Socket;
+  readonly #resizedBytes: number;
   readonly #closed: Promise<void>;
   #lastWords = '';
   #asking: Asking | undefined;
   #alive = true;
 
-  private constructor(child: ChildProcess, mostBytes: number) {
+  private constructor(child: ChildProcess, resizedBytes: number) {
     this.#child = child;
+    this.#resizedBytes = resizedBytes;
     this.#socket = child.stdio[FRAMES] as Socket;
-    const reader = new FrameReader(mostBytes, (frame) => this.#settle()?.resolve(frame));
+    const reader = new FrameReader(resizedBytes, (frame) => this.#accept(frame));
     // How it ended says more than a write that failed.
     for (const stream of [child, this.#socket, child.stdin, child.stderr])
       stream?.on('error', () => undefined);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_CHARACTERS);
     });
-    this.#socket.on('data', (chunk: Buffer) => {
+    let nonsense: string | undefined;
+    const read = (chunk: Buffer) => {
       try {
         reader.push(chunk);
       } catch (error) {
-        this.#lastWords = messageOf(error);
+        // Its memory may be damaged: nothing more of it is believed.
+        nonsense = messageOf(error);
+        this.#socket.off('data', read).destroy();
         child.kill('SIGKILL');
       }
-    });
+    };
+    this.#socket.on('data', read);
     this.#closed = new Promise((resolve) => {
+      let patience: NodeJS.Timeout | undefined;
+      child.once('exit', () => {
+        this.#alive = false;
+        patience = setTimeout(() => {
+          for (const stream of [this.#socket, child.stdin, child.stderr]) stream?.destroy();
+        }, CLOSE_PATIENCE_MS);
+      });
       // Unlike "exit" it comes after all that was sent has been read.
       child.once('close', (code, signal) => {
-        this.#alive = false;
+        clearTimeout(patience);
         const asking = this.#settle();
-        const how = `ended with ${signal ?? `code ${code}`}${quoted(this.#lastWords)}`;
+        const how =
+          nonsense === undefined
+            ? `ended with ${signal ?? `code ${code}`}${quoted(this.#lastWords)}`
+            : `sent what is no answer (${nonsense})`;
         asking?.reject(new DecoderEnded(how, this.#lastWords, asking.delivered));
         resolve();
       });
@@ -107,7 +134,7 @@ export class DecoderChild {
     const kill = () => child.kill('SIGKILL');
     patience.addEventListener('abort', kill);
     try {
-      await started.#ask(config, new Uint8Array());
+      await started.#ask(config, new Uint8Array(), 0);
       return started;
     } catch (error) {
       await started.end();
@@ -130,7 +157,7 @@ export class DecoderChild {
    * @throws {@link DecoderEnded}; the errors of decoding
    */
   async decode(bytes: Uint8Array, header: ImageHeader): Promise<Decoded> {
-    return this.#ask(header, bytes);
+    return this.#ask(header, bytes, this.#resizedBytes);
   }
 
   /** Ends it, and waits for that; it holds nothing that would be lost. */
@@ -139,9 +166,9 @@ export class DecoderChild {
     await this.#closed;
   }
 
-  async #ask(message: object, bytes: Uint8Array): Promise<Decoded> {
-    const answer = new Promise<Frame>((resolve, reject) => {
-      const asking: Asking = { delivered: false, resolve, reject };
+  async #ask(message: object, bytes: Uint8Array, byteLength: number): Promise<Decoded> {
+    const answer = new Promise<Answer>((resolve, reject) => {
+      const asking: Asking = { byteLength, delivered: false, resolve, reject };
       this.#asking = asking;
       // Both are handed to the system as they are, in one call.
       this.#socket.cork();
@@ -149,10 +176,15 @@ export class DecoderChild {
       this.#socket.write(bytes, (error) => (asking.delivered = !error));
       this.#socket.uncork();
     });
-    const frame = await answer;
-    const reply = frame.message as DecoderReply;
-    if (!reply.ok) throw new VisionError(reply.code, reply.message);
-    return { resized: frame.bytes, decode: reply.decode, preprocess: reply.preprocess };
+    const { reply, bytes: resized } = await answer;
+    if (!reply.ok) throw errorOf(reply);
+    return { resized, decode: reply.decode, preprocess: reply.preprocess };
+  }
+
+  #accept(frame: Frame): void {
+    if (this.#asking === undefined) throw new Error('nothing was asked');
+    const reply = checkedReply(frame, this.#asking.byteLength);
+    this.#settle()?.resolve({ reply, bytes: frame.bytes });
   }
 
   #settle(): Asking | undefined {

@@ -1,9 +1,9 @@
 // The decoder process of a worker: encoded images in, the resized bytes of the model's window out. See decisions/0019.
-import { VisionError, messageOf } from '../errors.js';
 import { endWithParent } from '../image/binding.js';
 import type { ImageHeader } from '../image/header.js';
 import { ONE_GREY_PIXEL } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
+import { failureOf } from './failure.js';
 import { readFrame, writeFrame } from './frames.js';
 import { FRAMES, type DecoderReply, type DecoderStart } from './protocol.js';
 import { imageBytes, reclaim } from './reclaim.js';
@@ -19,8 +19,7 @@ function reply(message: DecoderReply, bytes: Uint8Array = NOTHING): void {
 }
 
 function fail(error: unknown): void {
-  const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
-  reply({ ok: false, code, message: messageOf(error) });
+  reply(failureOf(error));
 }
 
 async function serve({ preprocess, decode }: DecoderStart): Promise<void> {

@@ -47,6 +47,7 @@ export class FrameReader {
   #parts: ReturnType<typeof frameParts>;
   #part = Buffer.alloc(0);
   #filled = 0;
+  #broken = false;
 
   /**
    * @param mostBytes - how many bytes a frame may have
@@ -62,9 +63,19 @@ export class FrameReader {
   /**
    * Takes the next chunk.
    * @param chunk - copied from; may hold parts of several frames
-   * @throws Error for what is no frame; nothing can be read any more then
+   * @throws Error for what is no frame, and what `onFrame` throws; nothing can be read any more then
    */
   push(chunk: Uint8Array): void {
+    if (this.#broken) throw new Error('nothing can be read behind what is no frame');
+    try {
+      this.#take(chunk);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
+  }
+
+  #take(chunk: Uint8Array): void {
     for (let offset = 0; ;) {
       const count = Math.min(chunk.length - offset, this.#part.length - this.#filled);
       this.#part.set(chunk.subarray(offset, offset + count), this.#filled);

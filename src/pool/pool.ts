@@ -3,6 +3,7 @@ import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
 import type { Priority } from '../types.js';
 import { ExitGate, workerEntry } from './exit-gate.js';
+import { errorOf } from './failure.js';
 import type {
   DisposeJob,
   Done,
@@ -18,12 +19,13 @@ import type {
   WorkerConfig,
 } from './protocol.js';
 import { leaseMemory, sharpLeases } from './leases.js';
+import { processWide } from './process-wide.js';
 import { addStrike, quarantine, refuseQuarantined } from './quarantine.js';
 import { LaneQueue } from './queue.js';
 import { disableTelemetry } from './telemetry.js';
 
 // One for all pools: they share libuv's threads.
-const LEASES = leaseMemory(sharpLeases());
+const LEASES = processWide('leases', () => leaseMemory(sharpLeases()));
 
 /** A job that waits or runs. */
 type EmbedJob = ImageJob | PixelsJob | TextsJob;
@@ -265,10 +267,7 @@ async function ask<J extends Job>(
       { cause },
     );
   }
-  if (!reply.ok) {
-    const { code, message, cause } = reply;
-    throw new VisionError(code, message, cause === undefined ? undefined : { cause: new Error(cause) });
-  }
+  if (!reply.ok) throw errorOf(reply);
   return reply as Success<J>;
 }
 

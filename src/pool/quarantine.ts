@@ -1,16 +1,14 @@
 // Images that end what works on them: which ones they are, and their refusal.
 import { VisionError } from '../errors.js';
+import { processWide } from './process-wide.js';
 
 // A hash and its count take about 200 bytes.
 const MOST_HASHES = 1000;
 /** One end may be bad luck: the system is short of memory, an operator kills the wrong process. Two are the image's. */
 const STRIKES = 2;
 
-// Least recent first. On the global object, since the ESM and the CommonJS copy of this file share the process.
-const KEY = Symbol.for('semantic-vision.quarantine');
-const shared = globalThis as { [KEY]?: Map<string, number> | undefined };
-const strikes = shared[KEY] ?? new Map<string, number>();
-shared[KEY] = strikes;
+// Least recent first.
+const strikes = processWide('quarantine', () => new Map<string, number>());
 
 /**
  * Notes that a worker thread ended under an image. The second time is the last one.

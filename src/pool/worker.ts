@@ -1,6 +1,6 @@
 // What runs in every worker thread: its own sessions and buffers, one job at a time, answers as plain data.
 import { workerData } from 'node:worker_threads';
-import { VisionError, messageOf } from '../errors.js';
+import { VisionError } from '../errors.js';
 import { ONE_GREY_PIXEL, type Pixels } from '../image/pixels.js';
 import { Preprocessor } from '../image/preprocess.js';
 import { openTower, type OpenTower } from '../inference/open-tower.js';
@@ -10,6 +10,7 @@ import { TextEmbedder } from '../inference/text-embedder.js';
 import { readTextTower } from '../inference/text-settings.js';
 import type { Decoded } from './decoder-child.js';
 import { enterNative } from './exit-gate.js';
+import { failureOf } from './failure.js';
 import { IsolatedDecoder } from './isolated-decoder.js';
 import { holder } from './leases.js';
 import { imageBytes, reclaim } from './reclaim.js';
@@ -177,8 +178,6 @@ export default async function handle({
     const isolated = await askDecoder(job);
     return await enterNative(config.loading.memory, slot, () => answer(job, isolated));
   } catch (error) {
-    const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
-    return { ok: false, code, message: messageOf(error), cause };
+    return failureOf(error);
   }
 }

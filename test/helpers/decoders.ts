@@ -6,7 +6,7 @@ import sharp from 'sharp';
 
 /** What the preload does to a decoder process that meets an image; `file` is read or written, see there. */
 export interface Action {
-  kind: 'panic' | 'kill-once' | 'exit' | 'hang';
+  kind: 'panic' | 'kill-once' | 'exit' | 'say' | 'hang';
   file?: string;
 }
 
@@ -50,8 +50,8 @@ export function setVariables(variables: Record<string, string>): () => void {
 }
 
 /**
- * The decoder processes that were ever started.
- * @param file - DECODER_PIDS
+ * The processes that were ever started.
+ * @param file - DECODER_PIDS or DECODER_HOLDERS
  * @returns their ids, oldest first
  */
 export function startedDecoders(file: string): number[] {
