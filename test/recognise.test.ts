@@ -311,6 +311,7 @@ files('what ImageMagick writes', () => {
     try {
       execFileSync('convert', ['-size', '20x10', 'gradient:red-blue', `${extension}:${path}`], {
         stdio: 'ignore',
+        cwd: scratch, // its writer of HTML leaves a map of the picture where it runs
       });
     } catch {
       continue; // not there, or built without the format
