@@ -1,5 +1,6 @@
 // The lock: one at a time, gone with its holder, gone from the disk.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { register } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
@@ -43,7 +44,13 @@ lock('ends with the work, also when that fails, and hands on what it returns', a
 lock('an aborted wait ends at once and leaves the holder alone', async () => {
   const controller = new AbortController();
   let finish = (): void => undefined;
-  const holder = withLock(path, 1, undefined, () => new Promise<void>((resolve) => (finish = resolve)));
+  let holder: Promise<void> | undefined;
+  await new Promise<void>((held) => {
+    holder = withLock(path, 1, undefined, () => {
+      held();
+      return new Promise<void>((resolve) => (finish = resolve));
+    });
+  });
   const waiting = withLock(path, 60_000, controller.signal, () => Promise.reject(new Error('has worked')));
   setTimeout(() => controller.abort(), 5);
   await settles(refused(waiting, 'ABORTED'), 'the aborted wait');
@@ -59,5 +66,20 @@ lock('a folder that cannot be made is an error of the file system', async () => 
     (error: unknown) => assert.is((error as NodeJS.ErrnoException).syscall, 'mkdir'),
   );
 });
+
+// The last one: what it does to later imports stays.
+lock(
+  'its package is not looked for again: a process that has given up its rights may not find it',
+  async () => {
+    await withLock(path, 1, undefined, () => Promise.resolve());
+    register(
+      `data:text/javascript,export function resolve(specifier, context, next) {
+      if (specifier === 'fs-native-extensions') throw new Error('looked for again');
+      return next(specifier, context);
+    }`,
+    );
+    assert.is(await withLock(path, 1, undefined, () => Promise.resolve(7)), 7);
+  },
+);
 
 lock.run();

@@ -58,10 +58,13 @@ async function acquire(path: string, pollMs: number, signal: AbortSignal | undef
   }
 }
 
-// Loaded when needed: a platform without it can still use the bundled model and whatever the cache holds.
+let tryLockLoaded: Promise<(fd: number) => boolean> | undefined;
+
+// Loaded when needed: a platform without it can still use the bundled model and whatever the cache holds. Looked for once:
+// a process that has given up its rights since then may not find it again.
 async function loadTryLock(): Promise<(fd: number) => boolean> {
   try {
-    return (await import('fs-native-extensions')).tryLock;
+    return await (tryLockLoaded ??= import('fs-native-extensions').then(({ tryLock }) => tryLock));
   } catch (cause) {
     throw new VisionError(
       'NATIVE_UNAVAILABLE',
