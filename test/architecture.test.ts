@@ -73,6 +73,19 @@ function packageOf(specifier: string): string {
 }
 
 const imports = files.flatMap(importsOf);
+
+/** What is loaded with a file; also what is loaded later, when it is asked for, unless that does not count. */
+function reachedFrom(start: string, { dynamic: later } = { dynamic: true }): Set<string> {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { from, to, local, typeOnly, dynamic } of imports)
+      if (from === file && local && !typeOnly && (later || !dynamic)) visit(to);
+  };
+  visit(start);
+  return reached;
+}
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
   optionalDependencies: Record<string, string>;
@@ -175,15 +188,7 @@ architecture('the command uses what every program can: the entry, and helpers th
 });
 
 architecture('the help of the command loads no native code', () => {
-  const reached = new Set<string>();
-  const visit = (file: string): void => {
-    if (reached.has(file)) return;
-    reached.add(file);
-    for (const { from, to, local, typeOnly, dynamic } of imports)
-      if (from === file && local && !typeOnly && !dynamic) visit(to);
-  };
-  visit('cli/main.ts');
-  assert.not(reached.has('index.ts'));
+  assert.not(reachedFrom('cli/main.ts', { dynamic: false }).has('index.ts'));
 });
 
 architecture('each package enters through its file, and all of them are dependencies', () => {
@@ -255,25 +260,13 @@ architecture('every file says in its first line what it is for', () => {
 });
 
 architecture('the worker loads neither the facade nor the pool', () => {
-  const reached = new Set<string>();
-  const visit = (file: string): void => {
-    if (reached.has(file)) return;
-    reached.add(file);
-    for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
-  };
-  visit('pool/worker.ts');
+  const reached = reachedFrom('pool/worker.ts');
   for (const heavy of ['semantic-vision.ts', 'pool/pool.ts', 'cache.ts', 'input.ts'])
     assert.not(reached.has(heavy), heavy);
 });
 
 architecture('the decoder process loads what decodes and nothing else', () => {
-  const reached = new Set<string>();
-  const visit = (file: string): void => {
-    if (reached.has(file)) return;
-    reached.add(file);
-    for (const { from, to, local, typeOnly } of imports) if (from === file && local && !typeOnly) visit(to);
-  };
-  visit('pool/decoder-process.ts');
+  const reached = reachedFrom('pool/decoder-process.ts');
   const allowed =
     /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
   assert.equal(

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readHeader } from '../dist/esm/image/header.js';
 import { refused } from './helpers/assertions.js';
+import { FTYP, avifOf, box, ispe } from './helpers/avif.js';
 import { exif, jpegWith } from './helpers/exif.js';
 import { golden, goldenBytes, goldenFiles, goldenOrientation } from './helpers/golden.js';
 import { chunk } from './helpers/png.js';
@@ -24,26 +25,6 @@ async function soon(work: () => unknown): Promise<void> {
 function repeated(head: Uint8Array, unit: Uint8Array, count: number, tail: Uint8Array = Buffer.alloc(0)) {
   const middle = Buffer.alloc(unit.length * count, unit);
   return Buffer.concat([head, middle, tail]);
-}
-
-function box(type: string, ...content: Uint8Array[]): Buffer {
-  const data = Buffer.concat(content);
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(8 + data.length);
-  head.write(type, 4, 'latin1');
-  return Buffer.concat([head, data]);
-}
-
-function ispe(width: number, height: number): Buffer {
-  const data = Buffer.alloc(12);
-  data.writeUInt32BE(width, 4);
-  data.writeUInt32BE(height, 8);
-  return box('ispe', data);
-}
-
-function avifWith(...properties: Uint8Array[]): Buffer {
-  const ftyp = box('ftyp', Buffer.from('avif\0\0\0\0avifmif1'));
-  return Buffer.concat([ftyp, box('meta', Buffer.alloc(4), box('iprp', box('ipco', ...properties)))]);
 }
 
 const images = suite('golden images');
@@ -121,7 +102,7 @@ orientation('a second EXIF segment does not turn what the first has turned', () 
 orientation('AVIF: irot and imir, alone and together, as the reference maps them', () => {
   const rotated = (turns: number) => box('irot', Buffer.from([turns]));
   const mirrored = (axis: number) => box('imir', Buffer.from([axis]));
-  const read = (...boxes: Uint8Array[]) => readHeader(avifWith(ispe(4, 3), ...boxes), LIMIT).orientation;
+  const read = (...boxes: Uint8Array[]) => readHeader(avifOf([ispe(4, 3), ...boxes]), LIMIT).orientation;
   assert.equal(
     [0, 1, 2, 3].map((turns) => read(rotated(turns))),
     [1, 8, 3, 6],
@@ -138,7 +119,7 @@ orientation('AVIF: irot and imir, alone and together, as the reference maps them
 });
 
 orientation('AVIF: the largest item counts, not its thumbnail', () => {
-  const { width, height } = readHeader(avifWith(ispe(40, 30), ispe(400, 300), ispe(50, 20)), LIMIT);
+  const { width, height } = readHeader(avifOf([ispe(40, 30), ispe(400, 300), ispe(50, 20)]), LIMIT);
   assert.equal([width, height], [400, 300]);
 });
 
@@ -184,17 +165,16 @@ hostile('segments whose length leads back or past the end: DECODE_FAILED', async
 
 hostile('2 MB of AVIF boxes, on every level', async () => {
   const empty = repeated(Buffer.alloc(0), box('free'), MIB / 4);
-  const ftyp = box('ftyp', Buffer.from('avif\0\0\0\0avifmif1'));
   const properties = repeated(Buffer.alloc(0), ispe(9, 9), 100_000);
   for (const bytes of [
-    Buffer.concat([ftyp, empty]),
-    Buffer.concat([ftyp, box('meta', Buffer.alloc(4), empty)]),
-    Buffer.concat([ftyp, box('meta', Buffer.alloc(4), box('iprp', empty))]),
-    avifWith(empty),
+    Buffer.concat([FTYP, empty]),
+    Buffer.concat([FTYP, box('meta', Buffer.alloc(4), empty)]),
+    Buffer.concat([FTYP, box('meta', Buffer.alloc(4), box('iprp', empty))]),
+    avifOf([empty]),
   ]) {
     await soon(() => refused(() => readHeader(bytes, LIMIT), 'DECODE_FAILED'));
   }
-  await soon(() => assert.is(readHeader(avifWith(properties), LIMIT).width, 9));
+  await soon(() => assert.is(readHeader(avifOf([properties]), LIMIT).width, 9));
 });
 
 hostile('a PNG of 100,000 chunks: the orientation counts only where a writer could have put it', async () => {

@@ -3,38 +3,12 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readAvifStructure } from '../dist/esm/image/structure/avif.js';
+import { FTYP, avifOf, box, fullBox, ispe } from './helpers/avif.js';
 import { goldenBytes } from './helpers/golden.js';
 import { neverThrows, soon } from './helpers/hostile.js';
 
-function box(type: string, ...content: Uint8Array[]): Buffer {
-  const data = Buffer.concat(content);
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(8 + data.length);
-  head.write(type, 4, 'latin1');
-  return Buffer.concat([head, data]);
-}
-
-/** A box with version and flags. */
-function fullBox(type: string, version: number, ...content: Uint8Array[]): Buffer {
-  return box(type, Buffer.from([version, 0, 0, 0]), ...content);
-}
-
 function u16(value: number): Buffer {
   return Buffer.from([value >> 8, value & 255]);
-}
-
-function ispe(width: number, height: number): Buffer {
-  const data = Buffer.alloc(8);
-  data.writeUInt32BE(width);
-  data.writeUInt32BE(height, 4);
-  return fullBox('ispe', 0, data);
-}
-
-const FTYP = box('ftyp', Buffer.from('avif\0\0\0\0avifmif1'));
-
-/** A file of these properties; more boxes of the meta box before them. */
-function avifOf(properties: Uint8Array[], ...meta: Uint8Array[]): Buffer {
-  return Buffer.concat([FTYP, fullBox('meta', 0, ...meta, box('iprp', box('ipco', ...properties)))]);
 }
 
 const av1C = (flags: number) => box('av1C', Buffer.from([0x81, 0, flags, 0]));

@@ -1,7 +1,7 @@
 // Decodes HEIC with libheif-js (libheif in WebAssembly), an optional peer dependency; the only file that imports it.
 import { VisionError, messageOf } from '../errors.js';
 import type { ImageHeader } from './header.js';
-import { decodeFailed, type Pixels } from './pixels.js';
+import { decodeFailed, otherSize, type Pixels } from './pixels.js';
 
 // Objects inside the module; they are given back to it.
 type Handle = object;
@@ -131,10 +131,7 @@ function pixelsOf(image: DecodedImage, header: ImageHeader, channels: 3 | 4): Om
   if (channel === undefined) throw decodeFailed('heic', 'it holds no colours');
   const { data, width, height, stride } = channel;
   if (width !== header.width || height !== header.height) {
-    throw decodeFailed(
-      'heic',
-      `its header claims ${header.width} x ${header.height} pixels but it holds ${width} x ${height}`,
-    );
+    throw otherSize(header, width, height);
   }
   // A copy without the padding of the rows: `data` lies in the module's memory.
   const rowBytes = width * channels;

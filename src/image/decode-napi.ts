@@ -2,7 +2,7 @@
 import { Transformer } from '@napi-rs/image';
 import { VisionError, messageOf } from '../errors.js';
 import type { ImageHeader } from './header.js';
-import { decodeFailed, type Pixels } from './pixels.js';
+import { decodeFailed, otherSize, type Pixels } from './pixels.js';
 
 // The decoder's colour types count L, LA, RGB, RGBA for 8 bits, the same for 16 bits, then floats.
 const FIRST_16_BIT = 4;
@@ -35,10 +35,7 @@ function decode(bytes: Uint8Array, header: ImageHeader): Omit<Pixels, 'orientati
   const bytesPerSample = type < FIRST_16_BIT ? 1 : 2;
   const expected = width * height * channels * bytesPerSample;
   if (width !== header.width || height !== header.height || data.length !== expected) {
-    throw decodeFailed(
-      header.format,
-      `its header claims ${header.width} x ${header.height} pixels but it holds ${width} x ${height}`,
-    );
+    throw otherSize(header, width, height);
   }
   return { data, width, height, channels, bytesPerSample };
 }

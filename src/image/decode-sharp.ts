@@ -5,7 +5,7 @@ import { VisionError, messageOf } from '../errors.js';
 import { cmykToRgb } from './cmyk.js';
 import type { Orientation } from './exif-orientation.js';
 import { tooManyPixels, type ImageHeader } from './header.js';
-import { decodeFailed, type Pixels } from './pixels.js';
+import { decodeFailed, otherSize, type Pixels } from './pixels.js';
 import type { DecodingPlan, PlanOptions } from './plan.js';
 import type { Colours } from './proven/verdict.js';
 
@@ -44,10 +44,7 @@ export async function decodeWithSharp(
   const { data, info } = await raw(COLOURS[colours](wanted), header, limitInputPixels);
   const { width, height } = info;
   if (width !== header.width || height !== header.height) {
-    throw decodeFailed(
-      header.format,
-      `its header claims ${header.width} x ${header.height} pixels but it holds ${width} x ${height}`,
-    );
+    throw otherSize(header, width, height);
   }
   if (plan.colours !== 'cmyk') return pixelsOf(data, info);
   if (info.channels < 4) throw decodeFailed(header.format, `it holds ${info.channels} inks`);

@@ -1,4 +1,5 @@
 // Finds the EXIF orientation in the formats that carry one. Damaged metadata is no reason to refuse an image: it counts as 1.
+import { LONG, Numbers, SHORT } from './structure/tiff-numbers.js';
 
 /**
  * How the stored pixels must be turned to stand upright, as EXIF numbers it: 1 as stored, 6 a quarter turn clockwise,
@@ -9,8 +10,14 @@ export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 // A chunk takes 8 bytes at least: hostile files could hold millions. No writer comes near this many.
 const MAX_CHUNKS = 65_536;
 const ORIENTATION = 0x0112;
-const SHORT = 3;
-const LONG = 4;
+
+/**
+ * @param value - of the tag, or of anything that is numbered like it
+ * @returns the orientation that it names; 1 for any other
+ */
+export function orientationOf(value: number): Orientation {
+  return value >= 1 && value <= 8 ? (value as Orientation) : 1;
+}
 
 /**
  * Orientation of a PNG: its eXIf chunk, which may stand before or behind the pixels.
@@ -55,18 +62,15 @@ export function exifOrientation(t: Buffer): Orientation {
   if (t.length < 14) return 1;
   const mark = t.toString('latin1', 0, 4);
   if (mark !== 'II*\0' && mark !== 'MM\0*') return 1;
-  const little = mark.startsWith('II');
-  const u16 = (at: number): number => (little ? t.readUInt16LE(at) : t.readUInt16BE(at));
-  const u32 = (at: number): number => (little ? t.readUInt32LE(at) : t.readUInt32BE(at));
-  const directory = u32(4);
+  const read = new Numbers(t, mark.startsWith('II'));
+  const directory = read.u32(4);
   if (directory + 2 > t.length) return 1;
-  const last = Math.min(directory + 2 + 12 * u16(directory), t.length - 11);
+  const last = Math.min(directory + 2 + 12 * read.u16(directory), t.length - 11);
   for (let entry = directory + 2; entry < last; entry += 12) {
-    if (u16(entry) !== ORIENTATION) continue;
-    const type = u16(entry + 2);
-    if ((type !== SHORT && type !== LONG) || u32(entry + 4) !== 1) return 1;
-    const value = type === SHORT ? u16(entry + 8) : u32(entry + 8); // LONG comes from careless writers
-    return value >= 1 && value <= 8 ? (value as Orientation) : 1;
+    if (read.u16(entry) !== ORIENTATION) continue;
+    const type = read.u16(entry + 2); // LONG comes from careless writers
+    if ((type !== SHORT && type !== LONG) || read.u32(entry + 4) !== 1) return 1;
+    return orientationOf(read.value(type, entry + 8));
   }
   return 1;
 }

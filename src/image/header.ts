@@ -1,6 +1,7 @@
 // Reads what must be known before any decoding from a file's header: format, size, orientation.
 import { imageSize } from 'image-size';
 import { VisionError, messageOf } from '../errors.js';
+import { bufferOver } from './buffer-over.js';
 import { exifOrientation, pngOrientation, webpOrientation, type Orientation } from './exif-orientation.js';
 import { extendedJpeg } from './proven/jpeg.js';
 import { unsupportedStructure } from './proven/verdict.js';
@@ -9,8 +10,8 @@ import { recognise, unsupportedFormat } from './recognise/recognise.js';
 import { readAvifStructure } from './structure/avif.js';
 import { bmpVersion, readBmpStructure } from './structure/bmp.js';
 import { holdsItems, readHeifStructure } from './structure/heif.js';
-import { readJpegStructure } from './structure/jpeg.js';
-import { readPngStructure } from './structure/png.js';
+import { isFrame, readJpegStructure } from './structure/jpeg.js';
+import { readPngHeader } from './structure/png.js';
 import { readTiffStructure } from './structure/tiff.js';
 
 /** What the header says. */
@@ -35,7 +36,7 @@ const MAX_SEGMENTS = 65_536;
  */
 export function readHeader(bytes: Uint8Array, limitInputPixels: number): ImageHeader {
   // A Buffer over the same memory: image-size slices what it is given, and a Uint8Array would be copied each time.
-  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const b = bufferOver(bytes);
   const found = recognise(b);
   if (found?.format === undefined) throw unsupportedFormat(b, found);
   const { format } = found;
@@ -79,22 +80,23 @@ function damaged(format: ImageFormat, why: string, cause?: unknown): VisionError
   });
 }
 
-// image-size takes time quadratic in the number of JPEG segments and AVIF boxes (2 MB of boxes: 76 s) and knows Windows'
-// BMPs only, so what is read of those and of TIFF and PNG elsewhere is read here too. It gives the orientation of JPEG only.
+// image-size reads GIF and WebP only: it takes time quadratic in the number of JPEG segments and AVIF boxes (2 MB of boxes:
+// 76 s) and knows Windows' BMPs only.
 function read(b: Buffer, format: ImageFormat): Omit<ImageHeader, 'format'> {
   if (format === 'jpeg') return readJpeg(b);
-  const { width, height, orientation } = READERS[format]?.(b, format) ?? imageSize(b);
-  return {
-    width,
-    height,
-    orientation: (orientation as Orientation | undefined) ?? ORIENTATION[format]?.(b) ?? 1,
-  };
+  const { width, height, orientation } = READERS[format]?.(b, format) ?? sizeOf(b);
+  return { width, height, orientation: orientation ?? ORIENTATION[format]?.(b) ?? 1 };
 }
 
 interface Sized {
   width: number;
   height: number;
-  orientation?: number;
+  orientation?: Orientation;
+}
+
+function sizeOf(b: Buffer): Sized {
+  const { width, height } = imageSize(b);
+  return { width, height };
 }
 
 const READERS: Partial<Record<ImageFormat, (b: Buffer, format: ImageFormat) => Sized>> = {
@@ -109,7 +111,7 @@ const READERS: Partial<Record<ImageFormat, (b: Buffer, format: ImageFormat) => S
     }
     return readBmpStructure(b) ?? missing(format, 'its information header is cut off');
   },
-  png: (b, format) => readPngStructure(b) ?? missing(format, 'its first chunk is no header'),
+  png: (b, format) => readPngHeader(b) ?? missing(format, 'its first chunk is no header'),
   tiff: (b, format) => readTiffStructure(b) ?? missing(format, 'its first directory lies outside the file'),
 };
 
@@ -149,8 +151,7 @@ function readJpeg(b: Buffer): Omit<ImageHeader, 'format'> {
     if (code === 0xda || code === 0xd9) break; // a scan, or the end
     if (size !== undefined && p + 2 > b.length) break; // cut off; the decoder will say so
     const length = b.readUInt16BE(p);
-    const isFrame = code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
-    if (isFrame) size ??= { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5) };
+    if (isFrame(code)) size ??= { height: b.readUInt16BE(p + 3), width: b.readUInt16BE(p + 5) };
     if (code === 0xe1 && b.toString('latin1', p + 2, p + 8) === 'Exif\0\0') {
       orientation ??= exifOrientation(b.subarray(p + 8, p + length));
     }

@@ -1,6 +1,7 @@
 // Decoded pixels on their way to the kernel, and the error of decoding.
 import { VisionError } from '../errors.js';
 import type { Orientation } from './exif-orientation.js';
+import type { ImageHeader } from './header.js';
 import type { ImageFormat } from './recognise/kinds.js';
 
 /** Pixels as a decoder left them: what the native kernel reads, without a copy in between. */
@@ -45,5 +46,19 @@ export function decodeFailed(format: ImageFormat, why: string, cause?: unknown):
     `The ${format.toUpperCase()} image cannot be decoded: ${why}. It is damaged or truncated: check that it was ` +
       'written or transferred in full.',
     { cause },
+  );
+}
+
+/**
+ * The error for a picture of another size than its header claims.
+ * @param header - what the header says
+ * @param width - pixels in a row of what was decoded
+ * @param height - its rows
+ * @returns the error
+ */
+export function otherSize(header: ImageHeader, width: number, height: number): VisionError {
+  return decodeFailed(
+    header.format,
+    `its header claims ${header.width} x ${header.height} pixels but it holds ${width} x ${height}`,
   );
 }

@@ -99,7 +99,7 @@ function planWebp(bytes: Uint8Array, header: ImageHeader): DecodingPlan {
 }
 
 function planAvif(bytes: Uint8Array): DecodingPlan {
-  const avif = readAvifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const avif = readAvifStructure(bytes);
   if (avif === undefined) throw decodeFailed('avif', 'it lacks image properties');
   const proven = provenForAvif(avif);
   if (avif.emptySequence) throw decodeFailed('avif', 'it says that it is an animation and holds none');
@@ -107,7 +107,7 @@ function planAvif(bytes: Uint8Array): DecodingPlan {
 }
 
 function planHeic(bytes: Uint8Array, _header: ImageHeader, { limitInputPixels }: PlanOptions): DecodingPlan {
-  const heif = readHeifStructure(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const heif = readHeifStructure(bytes);
   if (heif === undefined) throw decodeFailed('heic', 'its boxes do not say what its picture is made of');
   const { width, height, codedPixels } = heif;
   // Tiles reach beyond the picture; nothing but malice makes them twice as large as the largest picture.

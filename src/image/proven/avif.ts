@@ -1,6 +1,6 @@
 // Which decoder is right for which AVIF.
 import type { AvifStructure } from '../structure/avif.js';
-import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
+import { checkNapiHolds, unsupportedStructure, type Proven } from './verdict.js';
 
 const ITEMS = ['av01', 'grid', 'Exif', 'mime'];
 // How YUV becomes RGB, by the numbers of ITU-T H.273; undefined where the boxes do not say.
@@ -15,16 +15,12 @@ const MATRICES = [undefined, 0, 1, 2, 4, 5, 6, 7, 8, 9, 12];
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
  */
 export function provenForAvif(avif: AvifStructure): Proven {
-  const { width, height, streams } = avif;
+  const { streams } = avif;
   if (avif.cropped) throw unsupportedStructure('an AVIF of which only a part is meant (clean aperture)');
   if (avif.premultiplied) throw unsupportedStructure('an AVIF with premultiplied alpha');
   const unknown = avif.items.find((item) => !ITEMS.includes(item));
   if (unknown !== undefined) throw unsupportedStructure(`an AVIF with an item of the kind "${unknown}"`);
-  if (!fitsNapi(width * height * 4)) {
-    throw unsupportedStructure(
-      `an AVIF of ${width} x ${height} pixels, more than its decoder holds (${NAPI_LIMIT})`,
-    );
-  }
+  checkNapiHolds('an AVIF', avif);
   if (!MATRICES.includes(avif.matrix)) {
     throw unsupportedStructure(`an AVIF with the colour matrix ${avif.matrix ?? 0}`);
   }

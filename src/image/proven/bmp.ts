@@ -1,6 +1,6 @@
 // Which BMPs are decoded rightly: sharp reads none, so @napi-rs/image decodes all that are, rewritten to the plainest form.
-import type { BmpStructure } from '../structure/bmp.js';
-import { NAPI_LIMIT, fitsNapi, unsupportedStructure, type Proven } from './verdict.js';
+import { hasRunLengths, isWholeByte, type BmpStructure } from '../structure/bmp.js';
+import { checkNapiHolds, unsupportedStructure, type Proven } from './verdict.js';
 
 const OS2_HEADER = 64;
 const OS2_COMPRESSIONS: Readonly<Record<number, string>> = {
@@ -27,7 +27,6 @@ const MASKS: Readonly<Record<number, readonly string[]>> = {
   24: ['ff0000,ff00,ff'],
   32: ['3ff00000,ffc00,3ff', '0,0,0'],
 };
-const BYTES = [0xff, 0xff00, 0xff0000, 0xff000000];
 const MAX_ENTRIES = 256;
 
 /**
@@ -36,7 +35,7 @@ const MAX_ENTRIES = 256;
  * @throws `UNSUPPORTED_FORMAT` naming what no decoder here is right for
  */
 export function provenForBmp(bmp: BmpStructure): Proven {
-  const { bits, compression, planes, width, height } = bmp;
+  const { bits, compression, planes } = bmp;
   // In OS/2's header these numbers stand for codings of its own.
   const ofOs2 = bmp.headerBytes === OS2_HEADER ? OS2_COMPRESSIONS[compression] : undefined;
   if (ofOs2 !== undefined) throw unsupportedStructure(`a BMP of OS/2 with ${ofOs2}`);
@@ -49,16 +48,13 @@ export function provenForBmp(bmp: BmpStructure): Proven {
   if (planes !== 1) throw unsupportedStructure(`a BMP of ${planes} planes`);
   const odd = oddity(bmp);
   if (odd !== undefined) throw unsupportedStructure(`a BMP ${odd}`);
-  if (!fitsNapi(width * height * 4)) {
-    throw unsupportedStructure(
-      `a BMP of ${width} x ${height} pixels, more than its decoder holds (${NAPI_LIMIT})`,
-    );
-  }
+  checkNapiHolds('a BMP', bmp);
   return { decoders: ['@napi-rs/image'], structure };
 }
 
-function oddity({ bits, compression, masks, topDown, dataAt, palette }: BmpStructure): string | undefined {
-  if (topDown && (compression === 1 || compression === 2)) return 'with run lengths from top to bottom';
+function oddity(bmp: BmpStructure): string | undefined {
+  const { bits, masks, topDown, dataAt, palette } = bmp;
+  if (topDown && hasRunLengths(bmp)) return 'with run lengths from top to bottom';
   if (dataAt === 0) return 'that does not say where its pixels begin';
   if (dataAt < palette.at) return 'whose pixels would begin in its own headers';
   if (palette.entries > MAX_ENTRIES) return `with a palette of ${palette.entries} colours`;
@@ -66,8 +62,7 @@ function oddity({ bits, compression, masks, topDown, dataAt, palette }: BmpStruc
   const [colours, alpha = 0] = [masks.slice(0, 3), masks[3]];
   const named = colours.map((mask) => mask.toString(16)).join();
   const used = alpha === 0 ? colours : [...colours, alpha];
-  const isBytes =
-    bits === 32 && new Set(used).size === used.length && used.every((mask) => BYTES.includes(mask));
+  const isBytes = bits === 32 && new Set(used).size === used.length && used.every(isWholeByte);
   return isBytes || MASKS[bits]?.includes(named) === true
     ? undefined
     : `of ${bits} bits a pixel with the colour masks ${named}`;

@@ -35,16 +35,22 @@ export function unsupportedStructure(
 
 // What the other decoder allows a decoded image at most, whatever else is allowed: 512 MiB, and its decoders need some of it.
 const NAPI_BYTES = 480 * 1024 * 1024;
-/** The same in words; it is no option. */
-export const NAPI_LIMIT = '480 MiB at four bytes a pixel, which no option raises';
+// The same in words; it is no option.
+const NAPI_LIMIT = '480 MiB at four bytes a pixel, which no option raises';
 
 /**
- * Whether `@napi-rs/image` can hold an image.
- * @param decodedBytes - of the decoded image
- * @returns true if so
+ * Refuses what only `@napi-rs/image` is right for and is too large for it.
+ * @param kind - what it is, such as `a BMP`
+ * @param size - of the image
+ * @param size.width - pixels in a row
+ * @param size.height - rows
+ * @throws `UNSUPPORTED_FORMAT`
  */
-export function fitsNapi(decodedBytes: number): boolean {
-  return decodedBytes <= NAPI_BYTES;
+export function checkNapiHolds(kind: string, { width, height }: { width: number; height: number }): void {
+  if (width * height * 4 <= NAPI_BYTES) return;
+  throw unsupportedStructure(
+    `${kind} of ${width} x ${height} pixels, more than its decoder holds (${NAPI_LIMIT})`,
+  );
 }
 
 /**
@@ -56,7 +62,7 @@ export function fitsNapi(decodedBytes: number): boolean {
  */
 export function sharpFirst(structure: string, isProven: boolean, decodedBytes: number): Proven {
   if (!isProven) return { decoders: ['sharp'], structure };
-  if (fitsNapi(decodedBytes)) return { decoders: ['sharp', '@napi-rs/image'], structure };
+  if (decodedBytes <= NAPI_BYTES) return { decoders: ['sharp', '@napi-rs/image'], structure };
   return {
     decoders: ['sharp'],
     structure: `${structure} that is larger than the other decoder holds (${NAPI_LIMIT})`,

@@ -1,6 +1,8 @@
 // Reads how an AVIF is built from its boxes: size, orientation, kind of pixels; in time linear in the number of boxes.
+import { bufferOver } from '../buffer-over.js';
 import type { Orientation } from '../exif-orientation.js';
-import { FULL_BOX, boxes, child, type Box } from './boxes.js';
+import { FULL_BOX, boxes, child } from './boxes.js';
+import { isPremultiplied, itemKinds } from './items.js';
 
 /** What an AVIF's boxes say. */
 export interface AvifStructure {
@@ -24,11 +26,12 @@ export interface AvifStructure {
 
 /**
  * Reads the meta box. All items of a still AVIF share one orientation. EXIF does not count in AVIF.
- * @param b - the file
+ * @param bytes - the file
  * @returns the structure; undefined without image properties
  * @see ISO/IEC 23008-12 (HEIF); AV1 Image File Format 1.1; AV1 in ISOBMFF, section 2.3 (av1C)
  */
-export function readAvifStructure(b: Buffer): AvifStructure | undefined {
+export function readAvifStructure(bytes: Uint8Array): AvifStructure | undefined {
+  const b = bufferOver(bytes);
   const meta = child(b, 0, b.length, 'meta');
   const iprp = meta && child(b, meta.start + FULL_BOX, meta.end, 'iprp');
   const ipco = iprp && child(b, iprp.start, iprp.end, 'ipco');
@@ -37,7 +40,7 @@ export function readAvifStructure(b: Buffer): AvifStructure | undefined {
     width: 0,
     height: 0,
     orientation: 1,
-    items: itemsOf(b, meta),
+    items: [...new Set(Array.from(itemKinds(b, meta), ([, kind]) => kind))],
     streams: [],
     emptySequence: b.toString('latin1', 8, 12) === 'avis' && child(b, 0, b.length, 'moov') === undefined,
     cropped: false,
@@ -68,26 +71,6 @@ function streamOf(flags: number): AvifStructure['streams'][number] {
   const chroma =
     flags & 0x10 ? '4:0:0' : (flags & 0x0c) === 0x0c ? '4:2:0' : flags & 0x08 ? '4:2:2' : '4:4:4';
   return { bits, chroma };
-}
-
-function isPremultiplied(b: Buffer, meta: Box): boolean {
-  const iref = child(b, meta.start + FULL_BOX, meta.end, 'iref');
-  return iref !== undefined && child(b, iref.start + FULL_BOX, iref.end, 'prem') !== undefined;
-}
-
-function itemsOf(b: Buffer, meta: Box): string[] {
-  const iinf = child(b, meta.start + FULL_BOX, meta.end, 'iinf');
-  if (!iinf) return [];
-  // Behind the version stands the number of items, 16 bits or, from version 1 on, 32.
-  const first = iinf.start + FULL_BOX + ((b[iinf.start] ?? 0) === 0 ? 2 : 4);
-  const kinds = new Set<string>();
-  for (const { type, start, end } of boxes(b, first, iinf.end)) {
-    if (type !== 'infe') continue;
-    const wide = (b[start] ?? 0) >= 3; // 32-bit item ids
-    const at = start + FULL_BOX + (wide ? 4 : 2) + 2;
-    if (at + 4 <= end) kinds.add(b.toString('latin1', at, at + 4));
-  }
-  return [...kinds];
 }
 
 // Quarter turns anticlockwise, then the mirror (0: top to bottom, 1: left to right), as Pillow's `irot_imir_to_exif_orientation`.

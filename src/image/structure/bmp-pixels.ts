@@ -1,4 +1,5 @@
 // Pixels of BMPs in the forms that no decoder is proven for: run lengths become indices, masked samples bytes.
+import { bufferOver } from '../buffer-over.js';
 import type { BmpStructure } from './bmp.js';
 
 const RLE4 = 2;
@@ -61,7 +62,7 @@ export function expandRuns(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | u
  */
 export function unmask(bytes: Uint8Array, bmp: BmpStructure, masks: readonly number[]): Uint8Array {
   const { width, height, bits, dataAt } = bmp;
-  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const source = bufferOver(bytes);
   const size = bits / 8;
   const [sourceStride, stride] = [Math.ceil((width * size) / 4) * 4, Math.ceil((width * 3) / 4) * 4];
   const target = new Uint8Array(stride * height);

@@ -1,4 +1,5 @@
 // Reads how a BMP is stored, as the reference does.
+import { bufferOver } from '../buffer-over.js';
 
 /** How a BMP is stored. */
 export interface BmpStructure {
@@ -20,12 +21,34 @@ export interface BmpStructure {
   dataAt: number;
 }
 
-const FILE_HEADER = 14;
+/** Bytes of the header that every BMP begins with. */
+export const FILE_HEADER = 14;
 const CORE_HEADER = 12;
-const INFO_HEADER = 40;
-const WITH_ALPHA_MASK = 56;
+/** Bytes of the usual information header. */
+export const INFO_HEADER = 40;
+/** Bytes of the first information header that holds four colour masks. */
+export const WITH_ALPHA_MASK = 56;
 const HEADERS = [CORE_HEADER, INFO_HEADER, 52, WITH_ALPHA_MASK, 64, 108, 124];
-const BITFIELDS = 3;
+/** The compression that stands for colour masks. */
+export const BITFIELDS = 3;
+const RUN_LENGTHS = [1, 2];
+const BYTES = [0xff, 0xff00, 0xff0000, 0xff000000];
+
+/**
+ * @param bmp - its structure
+ * @returns whether its pixels are coded as run lengths
+ */
+export function hasRunLengths({ compression }: BmpStructure): boolean {
+  return RUN_LENGTHS.includes(compression);
+}
+
+/**
+ * @param mask - of a colour in 32 bits
+ * @returns whether it takes one whole byte
+ */
+export function isWholeByte(mask: number): boolean {
+  return BYTES.includes(mask);
+}
 
 /**
  * The version of a BMP.
@@ -46,7 +69,7 @@ export function bmpVersion(bytes: Buffer): { headerBytes: number; known: boolean
  * @see Pillow 12.3, `BmpImagePlugin._bitmap`
  */
 export function readBmpStructure(bytes: Uint8Array): BmpStructure | undefined {
-  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const b = bufferOver(bytes);
   const { headerBytes, known } = bmpVersion(b) ?? { headerBytes: 0, known: false };
   if (!known || b.length < FILE_HEADER + headerBytes) return undefined;
   const info = b.subarray(FILE_HEADER, FILE_HEADER + headerBytes);

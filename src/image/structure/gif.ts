@@ -1,4 +1,5 @@
 // Cuts the first frame out of a GIF, so that the decoder sees nothing else, and tells whether that frame is whole.
+import { bufferOver } from '../buffer-over.js';
 
 /** The first frame of a GIF. */
 export interface GifFrame {
@@ -19,7 +20,7 @@ export interface GifFrame {
  * @returns undefined when the file ends before its first frame does
  */
 export function firstGifFrame(bytes: Uint8Array, keepTransparency = false): GifFrame | undefined {
-  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const b = bufferOver(bytes);
   if (b.length < 13) return undefined;
   const screenWidth = b.readUInt16LE(6);
   const screenHeight = b.readUInt16LE(8);

@@ -1,5 +1,7 @@
 // Reads what the picture of a HEIF file is made of: its size, its codec, and how much must be decoded for it.
+import { bufferOver } from '../buffer-over.js';
 import { FULL_BOX, boxes, child, type Box } from './boxes.js';
+import { isPremultiplied, itemId, itemKinds } from './items.js';
 
 /** What a HEIF's boxes say of its primary picture. */
 export interface HeifStructure {
@@ -31,19 +33,22 @@ export function holdsItems(b: Buffer): boolean {
 
 /**
  * Reads the meta box.
- * @param b - the file
+ * @param bytes - the file
  * @returns the structure; undefined when a part of it is missing
  * @see ISO/IEC 23008-12 (HEIF), sections 6.5 and 6.6; ISO/IEC 14496-12, sections 8.11; ISO/IEC 14496-15, 8.3.2.1 (hvcC)
  */
-export function readHeifStructure(b: Buffer): HeifStructure | undefined {
+export function readHeifStructure(bytes: Uint8Array): HeifStructure | undefined {
+  const b = bufferOver(bytes);
   const meta = child(b, 0, b.length, 'meta');
   if (!meta) return undefined;
   const inMeta = (type: string) => child(b, meta.start + FULL_BOX, meta.end, type);
   const [pitm, iinf, iref, iprp] = ['pitm', 'iinf', 'iref', 'iprp'].map(inMeta);
   if (!pitm || !iinf || !iprp) return undefined;
-  const primary = identifier(b, pitm.start + FULL_BOX, version(b, pitm) > 0);
-  const properties = propertiesOf(b, iprp);
-  const kinds = kindsOf(b, iinf);
+  const primary = itemId(b, pitm.start + FULL_BOX, version(b, pitm) > 0);
+  const ipco = child(b, iprp.start, iprp.end, 'ipco');
+  const declared = ipco === undefined ? [] : [...boxes(b, ipco.start, ipco.end)];
+  const properties = propertiesOf(b, iprp, declared);
+  const kinds = new Map(itemKinds(b, meta));
   const parts = iref === undefined ? new Map<number, number[]>() : partsOf(b, iref);
   if (properties === undefined || parts === undefined) return undefined;
   const shown = shownSize(b, properties(primary));
@@ -59,34 +64,17 @@ export function readHeifStructure(b: Buffer): HeifStructure | undefined {
     if (below !== undefined) waiting.push(...below);
     else codedPixels += area(b, properties(item));
   }
-  const premultiplied = iref !== undefined && child(b, iref.start + FULL_BOX, iref.end, 'prem') !== undefined;
-  return { ...shown, items: [...items], streams: streamsOf(b, iprp), premultiplied, codedPixels };
+  const premultiplied = isPremultiplied(b, meta);
+  return { ...shown, items: [...items], streams: streamsOf(b, declared), premultiplied, codedPixels };
 }
 
 function version(b: Buffer, box: Box): number {
   return b[box.start] ?? 0;
 }
 
-// Numbers of items have 16 bits, in later versions of a box 32. What lies behind the end of the file counts as 0.
-function identifier(b: Buffer, at: number, wide: boolean): number {
-  return wide ? uint(b, at, 4) : uint(b, at, 2);
-}
-
+// What lies behind the end of the file counts as 0.
 function uint(b: Buffer, at: number, bytes: 1 | 2 | 4): number {
   return at + bytes > b.length ? 0 : b.readUIntBE(at, bytes);
-}
-
-function kindsOf(b: Buffer, iinf: Box): Map<number, string> {
-  const kinds = new Map<number, string>();
-  const first = iinf.start + FULL_BOX + (version(b, iinf) === 0 ? 2 : 4);
-  for (const box of boxes(b, first, iinf.end)) {
-    if (box.type !== 'infe') continue;
-    const wide = version(b, box) >= 3;
-    const at = box.start + FULL_BOX;
-    const kind = at + (wide ? 6 : 4);
-    kinds.set(identifier(b, at, wide), b.toString('latin1', kind, kind + 4));
-  }
-  return kinds;
 }
 
 // Which items a derived one is made of; undefined for more than any picture has.
@@ -102,17 +90,15 @@ function partsOf(b: Buffer, iref: Box): Map<number, number[]> | undefined {
     if (total > MAX_ITEMS) return undefined;
     const first = start + bytes + 2;
     parts.set(
-      identifier(b, start, wide),
-      Array.from({ length: count }, (_, i) => identifier(b, first + i * bytes, wide)),
+      itemId(b, start, wide),
+      Array.from({ length: count }, (_, i) => itemId(b, first + i * bytes, wide)),
     );
   }
   return parts;
 }
 
 // The properties of an item, in the order in which they are applied; undefined for more items than any picture has.
-function propertiesOf(b: Buffer, iprp: Box): ((item: number) => Box[]) | undefined {
-  const ipco = child(b, iprp.start, iprp.end, 'ipco');
-  const all = ipco === undefined ? [] : [...boxes(b, ipco.start, ipco.end)];
+function propertiesOf(b: Buffer, iprp: Box, declared: readonly Box[]): ((item: number) => Box[]) | undefined {
   let entries = 0;
   const places = new Map<number, { at: number; count: number; wide: boolean }>();
   for (const box of boxes(b, iprp.start, iprp.end)) {
@@ -122,7 +108,7 @@ function propertiesOf(b: Buffer, iprp: Box): ((item: number) => Box[]) | undefin
     let p = box.start + FULL_BOX + 4;
     while (p < box.end) {
       if (++entries > MAX_ITEMS) return undefined;
-      const item = identifier(b, p, wideItem);
+      const item = itemId(b, p, wideItem);
       p += wideItem ? 4 : 2;
       const count = uint(b, p, 1);
       places.set(item, { at: p + 1, count, wide });
@@ -137,7 +123,7 @@ function propertiesOf(b: Buffer, iprp: Box): ((item: number) => Box[]) | undefin
     const numbers = Array.from({ length: count }, (_, i) =>
       wide ? uint(b, at + 2 * i, 2) & 0x7fff : uint(b, at + i, 1) & 0x7f,
     );
-    return numbers.flatMap((number) => all[number - 1] ?? []);
+    return numbers.flatMap((number) => declared[number - 1] ?? []);
   };
 }
 
@@ -169,14 +155,11 @@ function area(b: Buffer, properties: readonly Box[]): number {
   return ispe === undefined ? 0 : uint(b, ispe.start + 4, 4) * uint(b, ispe.start + 8, 4);
 }
 
-function streamsOf(b: Buffer, iprp: Box): HeifStructure['streams'] {
-  const ipco = child(b, iprp.start, iprp.end, 'ipco');
-  const streams: HeifStructure['streams'] = [];
-  if (ipco === undefined) return streams;
-  for (const { type, start } of boxes(b, ipco.start, ipco.end)) {
-    if (type !== 'hvcC') continue;
-    const chroma = CHROMA[uint(b, start + 16, 1) & 3] as string;
-    streams.push({ bits: 8 + (uint(b, start + 17, 1) & 7), chroma });
-  }
-  return streams;
+function streamsOf(b: Buffer, properties: readonly Box[]): HeifStructure['streams'] {
+  return properties
+    .filter(({ type }) => type === 'hvcC')
+    .map(({ start }) => ({
+      bits: 8 + (uint(b, start + 17, 1) & 7),
+      chroma: CHROMA[uint(b, start + 16, 1) & 3] as string,
+    }));
 }

@@ -1,4 +1,5 @@
 // Reads how a JPEG is built, to its end-of-image marker: which decoders are proven right for it, and whether it is whole.
+import { bufferOver } from '../buffer-over.js';
 
 const SOI = 0xd8;
 const EOI = 0xd9;
@@ -54,7 +55,7 @@ export interface JpegStructure {
  * @see ITU-T T.81, annex B (marker syntax) and F.1.2.3 (byte stuffing)
  */
 export function readJpegStructure(bytes: Uint8Array): JpegStructure {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength); // a view: Buffer's indexOf is memchr
+  const buffer = bufferOver(bytes); // a view: Buffer's indexOf is memchr
   const found: JpegStructure = {
     complete: false,
     frames: [],
@@ -107,7 +108,11 @@ function readSegment(found: JpegStructure, code: number, content: Buffer): void 
   }
 }
 
-function isFrame(code: number): boolean {
+/**
+ * @param code - low byte of a marker
+ * @returns whether it begins a frame (SOF)
+ */
+export function isFrame(code: number): boolean {
   return code >= 0xc0 && code <= 0xcf && code !== DHT && code !== 0xc8 && code !== 0xcc;
 }
 

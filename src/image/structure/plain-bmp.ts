@@ -1,12 +1,15 @@
 // Writes a BMP anew in one of the few forms that its decoder is proven for: no run lengths, whole bytes, nothing left out.
 import { expandRuns, unmask } from './bmp-pixels.js';
-import type { BmpStructure } from './bmp.js';
+import {
+  BITFIELDS,
+  FILE_HEADER,
+  INFO_HEADER,
+  WITH_ALPHA_MASK,
+  hasRunLengths,
+  isWholeByte,
+  type BmpStructure,
+} from './bmp.js';
 
-const FILE_HEADER = 14;
-const INFO_HEADER = 40;
-const WITH_ALPHA_MASK = 56;
-const BITFIELDS = 3;
-const RUN_LENGTHS = [1, 2];
 // What 16 bits a pixel mean without masks: five bits each, the highest unused.
 const FIVE_BITS = [0x7c00, 0x3e0, 0x1f];
 
@@ -56,10 +59,10 @@ export function plainBmp(bytes: Uint8Array, bmp: BmpStructure): Uint8Array | und
 }
 
 function formOf(bytes: Uint8Array, bmp: BmpStructure): Form | undefined {
-  const { width, height, bits, compression, masks, palette, dataAt } = bmp;
+  const { width, height, bits, masks, palette, dataAt } = bmp;
   const paletteEnd = palette.at + palette.entries * palette.entryBytes;
   if (dataAt < palette.at || paletteEnd > bytes.length) return undefined;
-  if (RUN_LENGTHS.includes(compression)) {
+  if (hasRunLengths(bmp)) {
     const pixels = expandRuns(bytes, bmp);
     return pixels && { bits: 8, masks: [], pixels };
   }
@@ -75,10 +78,7 @@ function formOf(bytes: Uint8Array, bmp: BmpStructure): Form | undefined {
   const pixels = bytes.subarray(dataAt, dataAt + length);
   // Masks of 24 bits, and masks that are all 0, say nothing new; the usual order is meant.
   if (bits !== 32 || masks.every((mask) => mask === 0)) return { bits, masks: [], pixels };
-  if (masks.every(isByte)) return { bits, masks: [...masks, 0].slice(0, 4), pixels };
+  if (masks.every((mask) => mask === 0 || isWholeByte(mask)))
+    return { bits, masks: [...masks, 0].slice(0, 4), pixels };
   return { bits: 24, masks: [], pixels: unmask(bytes, bmp, masks.slice(0, 3)) };
-}
-
-function isByte(mask: number): boolean {
-  return [0, 0xff, 0xff00, 0xff0000, 0xff000000].includes(mask);
 }

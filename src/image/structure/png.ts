@@ -1,7 +1,8 @@
 // Reads how a PNG is built: its header's fields and the kinds of its chunks.
+import { bufferOver } from '../buffer-over.js';
 
-/** How a PNG is built. */
-export interface PngStructure {
+/** What the header chunk of a PNG says. */
+export interface PngHeader {
   width: number;
   height: number;
   depth: number;
@@ -11,6 +12,10 @@ export interface PngStructure {
   filter: number;
   /** 0 none, 1 Adam7. */
   interlace: number;
+}
+
+/** How a PNG is built. */
+export interface PngStructure extends PngHeader {
   /** A critical chunk (their names begin with a capital) that the standard does not know. */
   unknownCritical: string | undefined;
   /** The chunk that ends the picture is there. */
@@ -27,18 +32,18 @@ const DECISIVE: Readonly<Record<string, string>> = {
   IDAT: 'D',
   IEND: 'E',
 };
-// A chunk takes 12 bytes at least: hostile files could hold millions.
 const MAX_LETTERS = 8;
+// A chunk takes 12 bytes at least: hostile files could hold millions.
 const MAX_CHUNKS = 1_000_000;
 
 /**
- * Reads the header and walks the chunks.
- * @param bytes - the whole file
- * @returns the structure; undefined where the header is not in its place
- * @see ISO/IEC 15948, PNG; section 11
+ * Reads the header chunk.
+ * @param bytes - the file, or its beginning
+ * @returns what it says; undefined where it is not in its place
+ * @see ISO/IEC 15948, PNG; section 11.2.2
  */
-export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
-  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function readPngHeader(bytes: Uint8Array): PngHeader | undefined {
+  const b = bufferOver(bytes);
   const header = SIGNATURE + 8;
   if (b.length < header + 17 || b.toString('latin1', header - 4, header) !== 'IHDR') return undefined;
   return {
@@ -49,8 +54,18 @@ export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
     compression: b[header + 10] as number,
     filter: b[header + 11] as number,
     interlace: b[header + 12] as number,
-    ...readChunks(b),
   };
+}
+
+/**
+ * Reads the header and walks the chunks.
+ * @param bytes - the whole file
+ * @returns the structure; undefined where the header is not in its place
+ * @see ISO/IEC 15948, PNG; section 11
+ */
+export function readPngStructure(bytes: Uint8Array): PngStructure | undefined {
+  const header = readPngHeader(bytes);
+  return header && { ...header, ...readChunks(bufferOver(bytes)) };
 }
 
 function readChunks(b: Buffer): Pick<PngStructure, 'unknownCritical' | 'complete' | 'regular'> {

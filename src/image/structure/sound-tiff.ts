@@ -1,4 +1,5 @@
 // Mends what is wrong in a TIFF's first directory without touching the picture, and what libtiff would refuse it for.
+import { bufferOver } from '../buffer-over.js';
 import { LONG, Numbers, SHORT } from './tiff-numbers.js';
 
 const MAX_ENTRIES = 4096;
@@ -16,7 +17,7 @@ const MENDED = [
  * @returns a copy without those faults, or the file itself if it has none
  */
 export function soundTiff(bytes: Uint8Array): Uint8Array {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const file = bufferOver(bytes);
   const read = new Numbers(file, file[0] === 0x49);
   let copy: Buffer | undefined;
   const write = (at: number, value: number, type: number): void => {

@@ -1,4 +1,5 @@
 // Rewrites an AVIF whose major brand is another one (an animation, a profile) so that decoders take it for a still AVIF.
+import { bufferOver } from '../buffer-over.js';
 
 const MAJOR_BRAND = 8;
 
@@ -9,7 +10,7 @@ const MAJOR_BRAND = 8;
  * @returns a copy with the brand `avif`, or the file itself if it has that
  */
 export function stillAvif(bytes: Uint8Array): Uint8Array {
-  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const b = bufferOver(bytes);
   if (b.toString('latin1', MAJOR_BRAND, MAJOR_BRAND + 4) === 'avif') return bytes;
   const copy = Buffer.from(b);
   copy.write('avif', MAJOR_BRAND, 'latin1');

@@ -1,5 +1,6 @@
 // Reads how the first picture of a TIFF is stored: the tags of its first directory that decide which decoder is right.
-import type { Orientation } from '../exif-orientation.js';
+import { bufferOver } from '../buffer-over.js';
+import { orientationOf, type Orientation } from '../exif-orientation.js';
 import { Numbers, TYPE_BYTES } from './tiff-numbers.js';
 
 /** How the first picture of a TIFF is stored; what the file leaves out has the specification's default. */
@@ -88,24 +89,25 @@ interface Entry {
  * @see TIFF revision 6.0, sections 2 and 8; BigTIFF design, 2004
  */
 export function readTiffStructure(bytes: Uint8Array): TiffStructure | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = bufferOver(bytes);
   try {
     const read = new Numbers(buffer, buffer[0] === 0x49);
     const big = read.u16(2) === 43;
-    const entries = readEntries(read, big);
-    return { big, ...structureOf(entries) };
+    const { entries, doubled } = readEntries(read, big);
+    return { big, ...structureOf(entries), doubled };
   } catch (error) {
     if (error instanceof RangeError) return undefined; // out of the buffer
     throw error;
   }
 }
 
-function readEntries(read: Numbers, big: boolean): Map<number, Entry> & { doubled?: boolean } {
+function readEntries(read: Numbers, big: boolean): { entries: Map<number, Entry>; doubled: boolean } {
   const start = big ? read.u64(8) : read.u32(4);
   const count = big ? read.u64(start) : read.u16(start);
   const size = big ? 20 : 12;
   const inline = big ? 8 : 4;
-  const entries: Map<number, Entry> & { doubled?: boolean } = new Map<number, Entry>();
+  const entries = new Map<number, Entry>();
+  let doubled = false;
   const first = start + (big ? 8 : 2);
   for (let n = 0; n < Math.min(count, MAX_ENTRIES); n++) {
     const at = first + n * size;
@@ -113,7 +115,7 @@ function readEntries(read: Numbers, big: boolean): Map<number, Entry> & { double
     if (!KNOWN.has(tag)) continue;
     // The first one counts; reading the values of thousands of others would take minutes.
     if (entries.has(tag)) {
-      entries.doubled = true;
+      doubled = true;
       continue;
     }
     const type = read.u16(at + 2);
@@ -125,10 +127,10 @@ function readEntries(read: Numbers, big: boolean): Map<number, Entry> & { double
     const values = Array.from({ length: wanted }, (_, i) => read.value(type, from + i * bytes));
     entries.set(tag, { type, count: length, values });
   }
-  return entries;
+  return { entries, doubled };
 }
 
-function structureOf(entries: Map<number, Entry> & { doubled?: boolean }): Omit<TiffStructure, 'big'> {
+function structureOf(entries: ReadonlyMap<number, Entry>): Omit<TiffStructure, 'big' | 'doubled'> {
   const list = (tag: number): number[] => entries.get(tag)?.values ?? [];
   const one = (tag: number, fallback: number): number => list(tag)[0] ?? fallback;
   const countOf = (tag: number): number => entries.get(tag)?.count ?? 0;
@@ -162,12 +164,7 @@ function structureOf(entries: Map<number, Entry> & { doubled?: boolean }): Omit<
     rowsPerStrip: tiled ? Infinity : one(TAG.rowsPerStrip, Infinity),
     tile: { width: one(TAG.tileWidth, 0), height: one(TAG.tileHeight, 0) },
     mistyped: [...entries.values()].some(({ type }) => TYPE_BYTES[type] === undefined),
-    doubled: entries.doubled === true,
   };
-}
-
-function orientationOf(value: number): Orientation {
-  return value >= 1 && value <= 8 ? (value as Orientation) : 1;
 }
 
 function paletteOf(values: readonly number[], bits: number): TiffStructure['palette'] {

@@ -1,4 +1,5 @@
 // Reads how a WebP is built: its features and the kinds of its chunks.
+import { bufferOver } from '../buffer-over.js';
 
 /** How a WebP is built. */
 export interface WebpStructure {
@@ -26,7 +27,7 @@ const FRAME_HEADER = 16;
  * @see RFC 9649, section 2
  */
 export function readWebpStructure(bytes: Uint8Array): WebpStructure {
-  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const b = bufferOver(bytes);
   const found: WebpStructure = {
     coding: undefined,
     animated: false,

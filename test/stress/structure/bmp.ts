@@ -1,6 +1,17 @@
 // BMP taken apart into file header, picture header, masks, palette and rows.
 import type { Random } from '../mutate.js';
-import { anyValue, damage, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  damage,
+  inventedFile,
+  pick,
+  rearrange,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 
 interface Bmp {
   file: Buffer;
@@ -150,9 +161,7 @@ function withColour(bytes: Buffer): Buffer {
   return known;
 }
 
-type Change = (bmp: Bmp, random: Random) => string | undefined;
-
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Bmp> = {
   value(bmp, random) {
     const field = pick(VALUES, random);
     const value = pick(field.values, random);
@@ -249,21 +258,14 @@ export const bmp: Structure = {
       const changed = rearrange(names, random, (name) => name);
       return { bytes: Buffer.concat(changed.parts.map((name) => parts[name])), what: changed.what };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(parts, random) ?? 'nothing';
-    return { bytes: write(parts), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, parts, random);
+    return { bytes: write(parts), what };
   },
   invent(bytes, random) {
     const parts = parse(bytes);
     const field = pick(FIELDS, random);
     const { value, named } = anyValue(field, random);
     const isSet = setValue(parts, field, value);
-    return {
-      bytes: write(parts),
-      what: `${field.name} = ${value}`,
-      field: field.name,
-      value,
-      named: named || !isSet,
-    };
+    return inventedFile(write(parts), field, value, named || !isSet);
   },
 };

@@ -1,6 +1,17 @@
 // GIF taken apart into its blocks (GIF89a).
 import type { Random } from '../mutate.js';
-import { anyValue, damage, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  damage,
+  inventedFile,
+  pick,
+  rearrange,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 
 interface Block {
   kind: 'extension' | 'image';
@@ -83,9 +94,7 @@ export function gifFrame(
   return { left: left!, top: top!, width: width!, height: height! };
 }
 
-type Change = (gif: Gif, random: Random) => string | undefined;
-
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Gif> = {
   frame(gif, random) {
     const image = gif.blocks.find(({ kind }) => kind === 'image');
     if (image === undefined) return undefined;
@@ -190,9 +199,8 @@ export const gif: Structure = {
       const { parts: blocks, what } = rearrange(parts.blocks, random, nameOf);
       return { bytes: write({ ...parts, blocks }), what };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(parts, random) ?? 'nothing';
-    return { bytes: write(parts), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, parts, random);
+    return { bytes: write(parts), what };
   },
   invent(bytes, random) {
     const parts = parse(bytes);
@@ -201,6 +209,6 @@ export const gif: Structure = {
     const image = parts.blocks.find(({ kind }) => kind === 'image');
     if (field.at >= 0) parts.screen[field.at] = value;
     else if (image !== undefined) image.data[0] = value;
-    return { bytes: write(parts), what: `${field.name} = ${value}`, field: field.name, value, named };
+    return inventedFile(write(parts), field, value, named);
   },
 };

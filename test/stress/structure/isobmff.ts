@@ -1,6 +1,18 @@
 // AVIF taken apart into its boxes (ISO/IEC 14496-12 and 23008-12).
 import type { Random } from '../mutate.js';
-import { anyValue, damage, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  damage,
+  inventedFile,
+  pick,
+  rearrange,
+  type Change,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 
 interface Box {
   type: string;
@@ -114,9 +126,7 @@ function dataStart(boxes: readonly Box[]): number {
   return at < 0 ? -1 : write(boxes.slice(0, at)).length + 8;
 }
 
-type Change = (boxes: Box[], random: Random) => string | undefined;
-
-function setByte(type: string, at: (random: Random) => number, values: readonly number[]): Change {
+function setByte(type: string, at: (random: Random) => number, values: readonly number[]): Change<Box[]> {
   return (boxes, random) => {
     const contents = find(boxes, type)?.contents;
     const place = at(random);
@@ -126,7 +136,7 @@ function setByte(type: string, at: (random: Random) => number, values: readonly 
   };
 }
 
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Box[]> = {
   brand(boxes, random) {
     const contents = find(boxes, 'ftyp')?.contents;
     if (contents === undefined || contents.length < 4) return undefined;
@@ -212,9 +222,8 @@ export const isobmff: Structure = {
       list.splice(0, list.length, ...parts);
       return { bytes: writeMoved(boxes, start), what };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(boxes, random) ?? 'nothing';
-    return { bytes: writeMoved(boxes, start), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, boxes, random);
+    return { bytes: writeMoved(boxes, start), what };
   },
   invent(bytes, random) {
     const boxes = parse(bytes);
@@ -223,12 +232,6 @@ export const isobmff: Structure = {
     const contents = find(boxes, field.type)?.contents;
     const isSet = contents !== undefined && field.at < contents.length;
     if (isSet) contents[field.at] = value;
-    return {
-      bytes: write(boxes),
-      what: `${field.name} = ${value}`,
-      field: field.name,
-      value,
-      named: named || !isSet,
-    };
+    return inventedFile(write(boxes), field, value, named || !isSet);
   },
 };

@@ -1,6 +1,17 @@
 // JPEG taken apart into its segments (ITU-T T.81, annex B).
 import type { Random } from '../mutate.js';
-import { anyValue, damage, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  damage,
+  inventedFile,
+  pick,
+  rearrange,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 
 interface Segment {
   code: number;
@@ -58,10 +69,7 @@ function write(segments: readonly Segment[], end = true): Buffer {
 const nameOf = ({ code }: Segment) => code.toString(16);
 const frameOf = (segments: readonly Segment[]) => segments.find(({ code }) => SOF.includes(code));
 
-/** A change of the list of segments, which belongs to the callee. */
-type Change = (segments: Segment[], random: Random) => string | undefined;
-
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Segment[]> = {
   frameType(segments, random) {
     const frame = frameOf(segments);
     if (frame === undefined) return undefined;
@@ -223,9 +231,8 @@ export const jpeg: Structure = {
       const { parts, what } = rearrange(segments, random, nameOf);
       return { bytes: write(parts, random(16) > 0), what };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(segments, random) ?? 'nothing';
-    return { bytes: write(segments), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, segments, random);
+    return { bytes: write(segments), what };
   },
   invent(bytes, random) {
     const segments = parse(bytes);
@@ -234,12 +241,6 @@ export const jpeg: Structure = {
     const frame = frameOf(segments);
     const isSet = field.at < 0 ? frame !== undefined : setByte(frame, field.at, value) !== undefined;
     if (field.at < 0 && frame !== undefined) frame.code = value;
-    return {
-      bytes: write(segments),
-      what: `${field.name} = ${value}`,
-      field: field.name,
-      value,
-      named: named || !isSet,
-    };
+    return inventedFile(write(segments), field, value, named || !isSet);
   },
 };

@@ -27,6 +27,12 @@ export interface Invented extends Changed {
   named: boolean;
 }
 
+/** Changes a file that has been taken apart; it says what it did, or nothing where it could not. */
+export type Change<T> = (file: T, random: Random) => string | undefined;
+
+/** Changes by their names. */
+export type Changes<T> = Readonly<Record<string, Change<T>>>;
+
 /** A field whose value decides how a file is to be decoded. */
 export interface Field {
   name: string;
@@ -55,6 +61,30 @@ export function pick<T>(from: readonly T[], random: Random): T {
 export function anyValue(field: Field, random: Random): { value: number; named: boolean } {
   const value = random(2) === 0 ? random(Math.min(field.below, 64)) : random(field.below);
   return { value, named: field.named?.includes(value) ?? true };
+}
+
+/**
+ * A file with an invented value.
+ * @param bytes - of the file
+ * @param field - which one
+ * @param value - its new value
+ * @param named - whether the specification names it
+ * @returns the file and what was done
+ */
+export function inventedFile(bytes: Buffer, field: Field, value: number, named: boolean): Invented {
+  return { bytes, what: `${field.name} = ${value}`, field: field.name, value, named };
+}
+
+/**
+ * Changes a file in one of several ways.
+ * @param changes - the ways
+ * @param file - taken apart; changed
+ * @param random - the source of choice
+ * @returns what was done, for the report
+ */
+export function changeOne<T>(changes: Changes<T>, file: T, random: Random): string {
+  const name = pick(Object.keys(changes), random);
+  return `${name} ${changes[name]!(file, random) ?? 'nothing'}`;
 }
 
 const REARRANGEMENTS = ['drop', 'double', 'swap', 'move', 'repeat', 'cut off'] as const;

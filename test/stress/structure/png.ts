@@ -1,7 +1,19 @@
 // PNG taken apart into its chunks, whose checksums are always written right unless the checksum is what changes.
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import type { Random } from '../mutate.js';
-import { anyValue, damage, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  damage,
+  inventedFile,
+  pick,
+  rearrange,
+  type Change,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 
 interface Chunk {
   type: string;
@@ -70,9 +82,7 @@ function replaceData(chunks: Chunk[], data: readonly Buffer[]): void {
   chunks.splice(0, chunks.length, ...others);
 }
 
-type Change = (chunks: Chunk[], random: Random) => string | undefined;
-
-function headerByte(at: number, values: readonly number[]): Change {
+function headerByte(at: number, values: readonly number[]): Change<Chunk[]> {
   return (chunks, random) => {
     const contents = find(chunks, 'IHDR')?.contents;
     if (contents === undefined || contents.length <= at) return undefined;
@@ -81,7 +91,7 @@ function headerByte(at: number, values: readonly number[]): Change {
   };
 }
 
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Chunk[]> = {
   depth: headerByte(8, [1, 2, 4, 8, 16, 0, 3, 32]),
   colourType: headerByte(9, [0, 2, 3, 4, 6, 1, 5, 7]),
   compression: headerByte(10, [0, 1, 255]),
@@ -203,9 +213,8 @@ export const png: Structure = {
       const { parts, what } = rearrange(chunks, random, nameOf);
       return { bytes: write(parts), what };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(chunks, random) ?? 'nothing';
-    return { bytes: write(chunks), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, chunks, random);
+    return { bytes: write(chunks), what };
   },
   invent(bytes, random) {
     const chunks = parse(bytes);
@@ -213,6 +222,6 @@ export const png: Structure = {
     const { value, named } = anyValue(field, random);
     const header = find(chunks, 'IHDR');
     if (header !== undefined) header.contents[field.at] = value;
-    return { bytes: write(chunks), what: `${field.name} = ${value}`, field: field.name, value, named };
+    return inventedFile(write(chunks), field, value, named);
   },
 };

@@ -1,6 +1,17 @@
 // WebP taken apart into its RIFF chunks.
 import type { Random } from '../mutate.js';
-import { anyValue, damage, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  damage,
+  inventedFile,
+  pick,
+  rearrange,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 
 interface Chunk {
   type: string;
@@ -40,9 +51,7 @@ function write(chunks: readonly Chunk[], riffLength?: number): Buffer {
 
 const nameOf = ({ type }: Chunk) => type;
 
-type Change = (chunks: Chunk[], random: Random) => string | undefined;
-
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Chunk[]> = {
   flags(chunks, random) {
     const header = chunks.find(({ type }) => type === 'VP8X');
     if (header === undefined || header.contents.length < 1) return addHeader(chunks, random);
@@ -149,9 +158,8 @@ export const riff: Structure = {
       const length = pick([0, 4, bytes.length - 9, bytes.length, bytes.length + 100, 0xffffffff], random);
       return { bytes: write(chunks, length), what: `RIFF says ${length}` };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(chunks, random) ?? 'nothing';
-    return { bytes: write(chunks), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, chunks, random);
+    return { bytes: write(chunks), what };
   },
   invent(bytes, random) {
     const chunks = parse(bytes);
@@ -161,12 +169,6 @@ export const riff: Structure = {
     const contents = chunks.find(({ type }) => type === field.type)?.contents;
     const isSet = contents !== undefined && field.at < contents.length;
     if (isSet) contents[field.at] = value;
-    return {
-      bytes: write(chunks),
-      what: `${field.name} = ${value}`,
-      field: field.name,
-      value,
-      named: named || !isSet,
-    };
+    return inventedFile(write(chunks), field, value, named || !isSet);
   },
 };

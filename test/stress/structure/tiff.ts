@@ -1,6 +1,16 @@
 // TIFF's first directory taken apart into its entries, and the changes of their values (TIFF 6.0; BigTIFF by libtiff).
 import type { Random } from '../mutate.js';
-import { anyValue, pick, rearrange, type Changed, type Field, type Structure } from './parts.js';
+import {
+  anyValue,
+  changeOne,
+  inventedFile,
+  pick,
+  rearrange,
+  type Changed,
+  type Changes,
+  type Field,
+  type Structure,
+} from './parts.js';
 import { integersOf, parseTiff, tagOf, writeTiff, type Entry, type Tiff } from './tiff-file.js';
 
 const [WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER] = [256, 257, 258, 259, 262, 266];
@@ -47,9 +57,7 @@ function set(tiff: Tiff, tag: number, values: readonly number[], type = SHORT): 
   tiff.entries.splice(at < 0 ? tiff.entries.length : at, 0, { tag, type, values: [...values] });
 }
 
-type Change = (tiff: Tiff, random: Random) => string | undefined;
-
-const CHANGES: Record<string, Change> = {
+const CHANGES: Changes<Tiff> = {
   // The commonest, since the combinations of these values are what decoders differ in.
   value: (tiff, random) =>
     changeValue(
@@ -211,9 +219,8 @@ export const tiff: Structure = {
       const { parts, what } = rearrange(file.entries, random, nameOf);
       return { bytes: writeTiff({ ...file, entries: parts }), what };
     }
-    const name = pick(Object.keys(CHANGES), random);
-    const what = CHANGES[name]!(file, random) ?? 'nothing';
-    return { bytes: writeTiff(file), what: `${name} ${what}` };
+    const what = changeOne(CHANGES, file, random);
+    return { bytes: writeTiff(file), what };
   },
   invent(bytes, random) {
     const file = parseTiff(bytes);
@@ -224,6 +231,6 @@ export const tiff: Structure = {
       set(file, field.tag, Array<number>(Math.min(length, 8)).fill(value));
     }
     const written = file === undefined ? bytes : writeTiff(file);
-    return { bytes: written, what: `${field.name} = ${value}`, field: field.name, value, named };
+    return inventedFile(written, field, value, named);
   },
 };
