@@ -109,7 +109,10 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
-  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/],
+  [
+    9,
+    /^(errors|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|child-environment)\.ts$/,
+  ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
 ];
@@ -235,15 +238,21 @@ architecture('each package enters through its file, and all of them are dependen
   }
 });
 
-architecture('only image/binding.ts opens a .node file', () => {
-  for (const file of files) {
-    if (file === 'image/binding.ts') continue;
-    const code = readFileSync(join(SRC, file), 'utf8');
-    assert.not.match(code, /\.node['"`]|process\.dlopen/, file);
-    // Resolving a package's own package.json is the one other use of it.
-    if (file !== 'models/prepared/runtime.ts') assert.not.match(code, /createRequire/, file);
-  }
-});
+architecture(
+  'only native-package.ts loads native code: each package when it is used, and none with the entry',
+  () => {
+    const native = /^(@napi-rs\/image|sharp|onnxruntime-node|hnswlib-node|fs-native-extensions)$/;
+    for (const { from, to, typeOnly } of imports)
+      assert.ok(typeOnly || !native.test(packageOf(to)), `${from} imports ${to} by itself`);
+    for (const file of files) {
+      if (file === 'native-package.ts') continue;
+      const code = readFileSync(join(SRC, file), 'utf8');
+      assert.not.match(code, /process\.dlopen/, file);
+      // Resolving a package's own package.json is the one other use of it.
+      if (file !== 'models/prepared/runtime.ts') assert.not.match(code, /createRequire/, file);
+    }
+  },
+);
 
 architecture('index.ts only exports', () => {
   const source = ts.createSourceFile(
@@ -268,7 +277,7 @@ architecture('the worker loads neither the facade nor the pool', () => {
 architecture('the decoder process loads what decodes and nothing else', () => {
   const reached = reachedFrom('pool/decoder-process.ts');
   const allowed =
-    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
+    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|native-package|node-flags|option-reader|colour)\.ts$/;
   assert.equal(
     [...reached].filter((file) => !allowed.test(file)),
     [],

@@ -1,8 +1,7 @@
-// Loads the C++ addon and gives its functions types: the only file that opens a .node file.
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+// The functions of the C++ addon, with types.
 import { join } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
+import { loadNative } from '../native-package.js';
 import { packageRoot } from '../package-root.js';
 import type { Orientation } from './exif-orientation.js';
 
@@ -105,43 +104,19 @@ interface Addon {
   ): void;
 }
 
-let loaded: Addon | undefined;
-
 // On first use, so that importing the package never fails.
 function addon(): Addon {
-  loaded ??= load();
-  return loaded;
-}
-
-function load(): Addon {
-  const path = join(packageRoot(), 'build', 'Release', 'semantic_vision.node');
   try {
-    return createRequire(import.meta.url)(path) as Addon;
-  } catch (cause) {
+    return loadNative(
+      'semantic-vision',
+      join(packageRoot(), 'build', 'Release', 'semantic_vision.node'),
+    ) as Addon;
+  } catch (error) {
     // The addon itself refuses an unknown SEMANTIC_VISION_KERNEL; everything else means that it did not load.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'INVALID_OPTION') {
-      throw new VisionError('INVALID_OPTION', cause.message, { cause });
-    }
-    throw new VisionError('NATIVE_UNAVAILABLE', loadFailure(path, messageOf(cause)), { cause });
+    const cause: unknown = error instanceof VisionError ? error.cause : undefined;
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'INVALID_OPTION')) throw error;
+    throw new VisionError('INVALID_OPTION', cause.message, { cause });
   }
-}
-
-function loadFailure(path: string, cause: string): string {
-  const reasons = existsSync(path)
-    ? [
-        `${path} exists but did not load: ${cause}`,
-        'It was probably built for another platform, architecture or C library (a node_modules copied between ' +
-          'machines or into a container does that).',
-      ]
-    : [
-        `${path} does not exist: its build was skipped (npm --ignore-scripts does that) or failed during installation.`,
-      ];
-  return [
-    `The C++ addon of semantic-vision could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}.`,
-    ...reasons.map((reason) => `- ${reason}`),
-    `What to do: run "npm rebuild semantic-vision" where the package is installed, or "node scripts/build-native.mjs" in`,
-    `${packageRoot()}. It needs Python 3, make and a C++17 compiler.`,
-  ].join('\n');
 }
 
 // The addon checks every argument and throws before it touches memory; here its errors get the library's class.

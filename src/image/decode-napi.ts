@@ -1,6 +1,7 @@
 // Decodes with @napi-rs/image, which must only see what it is proven right for: a panic inside it ends the process.
-import { Transformer } from '@napi-rs/image';
+import type * as NapiImage from '@napi-rs/image';
 import { VisionError, messageOf } from '../errors.js';
+import { loadNative } from '../native-package.js';
 import type { ImageHeader } from './header.js';
 import { decodeFailed, otherSize, type Pixels } from './pixels.js';
 
@@ -13,7 +14,7 @@ const FIRST_FLOAT = 8;
  * @param bytes - the encoded image
  * @param header - what its header says
  * @returns the pixels, without orientation
- * @throws `DECODE_FAILED`
+ * @throws `DECODE_FAILED`, `NATIVE_UNAVAILABLE`
  */
 export function decodeWithNapi(bytes: Uint8Array, header: ImageHeader): Omit<Pixels, 'orientation'> {
   try {
@@ -25,6 +26,7 @@ export function decodeWithNapi(bytes: Uint8Array, header: ImageHeader): Omit<Pix
 }
 
 function decode(bytes: Uint8Array, header: ImageHeader): Omit<Pixels, 'orientation'> {
+  const { Transformer } = loadNative('@napi-rs/image') as typeof NapiImage;
   const image = new Transformer(bytes);
   const data = image.rawPixelsSync();
   // Free of cost here, because the decoded image is kept inside; asked first, it would decode for nothing.

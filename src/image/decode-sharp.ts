@@ -2,6 +2,7 @@
 import type Sharp from 'sharp';
 import type { OutputInfo, Sharp as SharpImage } from 'sharp';
 import { VisionError, messageOf } from '../errors.js';
+import { isInstalled, loadNative } from '../native-package.js';
 import { cmykToRgb } from './cmyk.js';
 import type { Orientation } from './exif-orientation.js';
 import { tooManyPixels, type ImageHeader } from './header.js';
@@ -35,7 +36,7 @@ export async function decodeWithSharp(
   header: ImageHeader,
   { limitInputPixels, keepAlpha }: PlanOptions,
 ): Promise<Omit<Pixels, 'orientation'>> {
-  const sharp = await loadSharp();
+  const sharp = loadSharp();
   const failOn = plan.strict ? 'warning' : SHARP_OPTIONS.failOn;
   const image = sharp(plan.bytes, { ...SHARP_OPTIONS, failOn, limitInputPixels });
   // Its way to grey leaves nothing but the first channel.
@@ -79,7 +80,7 @@ async function raw(
  * @param limitInputPixels - most pixels
  * @returns the pixels; undefined when the image is too small to gain anything, or is CMYK, which sharp would manage by
  * colour profiles while the reference does not
- * @throws `DECODE_FAILED`, `UNSUPPORTED_FORMAT` without sharp
+ * @throws `DECODE_FAILED`; `UNSUPPORTED_FORMAT`, `NATIVE_UNAVAILABLE` without sharp
  */
 export async function decodeScaledJpeg(
   plan: DecodingPlan,
@@ -93,13 +94,13 @@ export async function decodeScaledJpeg(
   const upright = transposed ? { width: header.height, height: header.width } : header;
   const scale = dctScale(header, Math.min(upright.width / target.width, upright.height / target.height));
   if (scale === 1) return undefined;
-  if (!(await hasSharp())) {
+  if (!isInstalled('sharp')) {
     throw new VisionError(
       'UNSUPPORTED_FORMAT',
       'The option decode: "fast" needs the optional package sharp: npm install sharp',
     );
   }
-  const sharp = await loadSharp();
+  const sharp = loadSharp();
   const image = sharp(plan.bytes, { ...SHARP_OPTIONS, limitInputPixels })
     .resize(Math.floor(header.width / (scale + 1)), Math.floor(header.height / (scale + 1)), {
       fit: 'fill',
@@ -128,24 +129,23 @@ function pixelsOf(data: Buffer, { width, height, channels }: OutputInfo): Omit<P
   return { data, width, height, channels, bytesPerSample: 1 };
 }
 
-let sharpModule: Promise<typeof Sharp | undefined> | undefined;
-
-// Missing, or without a binary for this platform: either way there is none.
-function findSharp(): Promise<typeof Sharp | undefined> {
-  return (sharpModule ??= import('sharp').then(
-    ({ default: sharp }) => sharp,
-    () => undefined,
-  ));
+/**
+ * @returns whether sharp can be used: it is installed and loads
+ */
+export function hasSharp(): boolean {
+  try {
+    loadSharp();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
- * Whether sharp can be loaded.
- * @returns true if so
+ * Loads sharp.
+ * @returns sharp
+ * @throws `NATIVE_UNAVAILABLE`
  */
-export async function hasSharp(): Promise<boolean> {
-  return (await findSharp()) !== undefined;
-}
-
-async function loadSharp(): Promise<typeof Sharp> {
-  return (await findSharp()) as typeof Sharp;
+export function loadSharp(): typeof Sharp {
+  return loadNative('sharp') as typeof Sharp;
 }

@@ -1,8 +1,9 @@
 // Stage 4: encoded bytes to pixels in the decoder's own layout, by a decoder that is proven right for how the file is built.
 import { VisionError } from '../errors.js';
+import { isInstalled } from '../native-package.js';
 import { decodeWithLibheif, hasLibheif } from './decode-heif.js';
 import { decodeWithNapi } from './decode-napi.js';
-import { decodeScaledJpeg, decodeWithSharp, hasSharp } from './decode-sharp.js';
+import { decodeScaledJpeg, decodeWithSharp, hasSharp, loadSharp } from './decode-sharp.js';
 import type { ImageHeader } from './header.js';
 import type { Pixels } from './pixels.js';
 import { planDecoding } from './plan.js';
@@ -36,7 +37,7 @@ export interface DecodeOptions {
  * @param hold - runs what takes libuv's threads, in turn with other workers
  * @returns the pixels
  * @throws `DECODE_FAILED`, `TOO_MANY_PIXELS`, `UNSUPPORTED_FORMAT` for a structure that no decoder is proven right for, or
- * none that is installed
+ * none that is installed; `NATIVE_UNAVAILABLE` for a decoder that is missing or does not load
  */
 export async function decodePixels(
   bytes: Uint8Array,
@@ -60,12 +61,14 @@ export async function decodePixels(
     if (decoder === 'libheif-js') {
       if (await hasLibheif())
         return { ...(await decodeWithLibheif(plan.bytes, header, keepAlpha)), orientation };
-    } else if (await hasSharp()) {
+    } else if (hasSharp()) {
       const pixels = await hold(() => decodeWithSharp(plan, header, { limitInputPixels, keepAlpha }));
       return { ...pixels, orientation };
     }
   }
   const missing = plan.decoders.at(-1);
+  // Installed, it does not load: it says why.
+  if (missing === 'sharp' && isInstalled('sharp')) loadSharp();
   throw new VisionError(
     'UNSUPPORTED_FORMAT',
     `This image, ${plan.structure}, needs the optional package ${missing}: npm install ${missing}. What is decoded without it ` +

@@ -1,5 +1,6 @@
 // The HNSW graph of hnswlib-node behind a typed, growing, promise-clean interface. The only hnswlib-node import.
-import hnswlib from 'hnswlib-node';
+import type hnswlib from 'hnswlib-node';
+import { loadNative } from '../native-package.js';
 import type { IndexSettings } from './settings.js';
 import { clampCosine } from './vectors.js';
 
@@ -32,6 +33,7 @@ export class Graph {
    * @param settings - of the index
    * @param capacity - room to start with, in vectors, at least 1
    * @returns the graph
+   * @throws VisionError `NATIVE_UNAVAILABLE`
    */
   static create(settings: IndexSettings, capacity: number): Graph {
     const native = nativeFor(settings);
@@ -44,6 +46,7 @@ export class Graph {
    * @param path - a file that {@link Graph.write} wrote
    * @param settings - of the index it was written from
    * @returns the graph
+   * @throws VisionError `NATIVE_UNAVAILABLE`; what hnswlib throws
    */
   static async read(path: string, settings: IndexSettings): Promise<Graph> {
     // The native reader holds a bare pointer into this object; the use after the await keeps it from being collected.
@@ -137,5 +140,7 @@ export class Graph {
 // Cosine is the dot product of unit vectors. We normalise ourselves, in double precision and once: hnswlib would do it
 // again at every rebuild, and vectors would drift by a bit each time.
 function nativeFor(settings: IndexSettings): hnswlib.HierarchicalNSW {
-  return new hnswlib.HierarchicalNSW(settings.space === 'l2' ? 'l2' : 'ip', settings.dimensions);
+  // Past the package "bindings", which finds the addon by rewriting Error: under --frozen-intrinsics it cannot.
+  const { HierarchicalNSW } = loadNative('hnswlib-node', 'build/Release/addon.node') as typeof hnswlib;
+  return new HierarchicalNSW(settings.space === 'l2' ? 'l2' : 'ip', settings.dimensions);
 }

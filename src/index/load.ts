@@ -22,7 +22,8 @@ const ATTEMPTS = 20;
  * @param folder - where it is stored
  * @param expected - what it must agree with
  * @returns its contents and its model
- * @throws VisionError `INDEX_NOT_FOUND`, `INDEX_CORRUPT`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `INPUT_UNREADABLE`
+ * @throws VisionError `INDEX_NOT_FOUND`, `INDEX_CORRUPT`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `INPUT_UNREADABLE`,
+ * `NATIVE_UNAVAILABLE`
  */
 export async function loadContents(
   folder: string,
@@ -56,6 +57,7 @@ async function loadGeneration(folder: string, manifest: Manifest): Promise<Conte
   try {
     return new Contents(settings, await Graph.read(path, settings), entries);
   } catch (cause) {
+    if (cause instanceof VisionError) throw cause;
     await requireFile(path);
     throw corrupt(path, 'a graph that hnswlib can read', messageOf(cause), cause);
   }

@@ -1,6 +1,8 @@
 // An ONNX Runtime session for one tower; the only file that imports onnxruntime-node.
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type * as OnnxRuntime from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
+import { loadNative } from '../native-package.js';
 import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
 import { fromFloat16, toFloat16 } from './float16.js';
 
@@ -14,6 +16,10 @@ const OTHER_EXPORT = ' Export the tower by itself, as the feature-extraction tas
 const NO_KERNEL = /NOT_IMPLEMENTED|could not find an implementation|float16/i;
 const OTHER_DTYPE =
   ' If this is for want of float16, set option "dtype" to "fp32", or to another that the model has.';
+
+function onnxRuntime(): typeof OnnxRuntime {
+  return loadNative('onnxruntime-node') as typeof OnnxRuntime;
+}
 
 /** A loaded tower: one input, and of its outputs the embedding. */
 export class TowerSession {
@@ -46,7 +52,7 @@ export class TowerSession {
    * @param input - the input the tower must have and the only one it may have, `pixel_values` or `input_ids`
    * @param options - ONNX Runtime's session options
    * @returns the session
-   * @throws `MODEL_INVALID` when it cannot be loaded, has other inputs, or lacks an embedding output
+   * @throws `MODEL_INVALID` when it cannot be loaded, has other inputs, or lacks an embedding output; `NATIVE_UNAVAILABLE`
    */
   static async open(
     path: string,
@@ -119,7 +125,7 @@ export class TowerSession {
     const pixels = tensor.data as Float32Array;
     if (this.#half?.tensor.dims.join() !== tensor.dims.join()) {
       const bits = new Uint16Array(pixels.length);
-      const half = new Tensor('uint16', bits, tensor.dims);
+      const half = new (onnxRuntime().Tensor)('uint16', bits, tensor.dims);
       // Where there is a Float16Array, a tensor of float16 would have one, and the native side of onnxruntime-node 1.30 sees no
       // bytes in that.
       Object.defineProperty(half, 'type', { value: 'float16' });
@@ -149,7 +155,7 @@ export class ObservedSession {
    * @param path - the file
    * @param options - ONNX Runtime's session options
    * @returns the session
-   * @throws `MODEL_INVALID` when it cannot be loaded
+   * @throws `MODEL_INVALID` when it cannot be loaded; `NATIVE_UNAVAILABLE`
    */
   static async open(path: string, options: Record<string, unknown>): Promise<ObservedSession> {
     return new ObservedSession(await load(path, options));
@@ -188,6 +194,7 @@ export class ObservedSession {
 }
 
 async function load(path: string, options: Record<string, unknown>): Promise<InferenceSession> {
+  const { InferenceSession } = onnxRuntime();
   try {
     return await InferenceSession.create(path, options);
   } catch (cause) {
@@ -239,7 +246,7 @@ function shapeOf(
  * @returns a tensor of shape `[1, 3, height, width]`
  */
 export function imageTensor(pixels: Float32Array, height: number, width: number): Tensor {
-  return new Tensor('float32', pixels, [1, 3, height, width]);
+  return new (onnxRuntime().Tensor)('float32', pixels, [1, 3, height, width]);
 }
 
 /**
@@ -249,7 +256,7 @@ export function imageTensor(pixels: Float32Array, height: number, width: number)
  */
 export function tokenTensor(rows: readonly (readonly number[])[]): Tensor {
   const length = rows[0]?.length ?? 0;
-  return new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, length]);
+  return new (onnxRuntime().Tensor)('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, length]);
 }
 
 /**

@@ -35,18 +35,26 @@ const NO_WORD_KNOWN =
 
 const config = workerData as WorkerConfig;
 const preprocessor = new Preprocessor(config.preprocess, config.decode, holder(config.leases));
-const tensor = imageTensor(preprocessor.tensor, preprocessor.height, preprocessor.width);
 const decoder =
   config.isolation === 'process'
     ? new IsolatedDecoder({ preprocess: config.preprocess, decode: config.decode })
     : undefined;
 // Opened once and kept; a failed opening is kept as well, it would fail again.
-let vision: Promise<OpenTower> | undefined;
+let vision: Promise<Vision> | undefined;
 let text: Promise<TextEmbedder> | undefined;
 
-function openVision(): Promise<OpenTower> {
+/** The image tower, and what it reads: the preprocessor's buffer. */
+interface Vision extends OpenTower {
+  tensor: ReturnType<typeof imageTensor>;
+}
+
+function openVision(): Promise<Vision> {
   const { visionModel, visionPrepared, sessionOptions } = config;
-  return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions));
+  const { tensor, height, width } = preprocessor;
+  return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions).then((tower) => ({
+    ...tower,
+    tensor: imageTensor(tensor, height, width),
+  })));
 }
 
 function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
@@ -61,14 +69,14 @@ function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
 async function warm(): Promise<Done> {
   // One grey pixel goes all the way: an addon that is missing or does not load fails creation, not the first image.
   preprocessor.write(ONE_GREY_PIXEL);
-  const { session, shared, dimensions } = await openVision();
+  const { session, shared, dimensions, tensor } = await openVision();
   if (dimensions !== undefined) return { ok: true, dimensions, shared };
   const [output] = await session.run(tensor);
   return { ok: true, dimensions: output?.length ?? 0, shared };
 }
 
 async function embedImage(job: ImageJob | PixelsJob, isolated: Isolated | undefined): Promise<Embedded> {
-  const { session } = await openVision();
+  const { session, tensor } = await openVision();
   const before = isolated === undefined ? await writeImage(job) : writeIsolated(isolated);
   const start = performance.now();
   const [output] = await session.run(tensor);

@@ -1,8 +1,10 @@
 // One downloader a blob, across processes and within one: a lock of the operating system, which ends with its holder.
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type * as FsNativeExtensions from 'fs-native-extensions';
 import { throwIfAborted } from '../../abort.js';
-import { VisionError, messageOf } from '../../errors.js';
+import { messageOf } from '../../errors.js';
+import { loadNative } from '../../native-package.js';
 import { unusable } from './storage.js';
 import { pause } from './timing.js';
 
@@ -33,7 +35,8 @@ export async function withLock<T>(
 }
 
 async function acquire(path: string, pollMs: number, signal: AbortSignal | undefined): Promise<FileHandle> {
-  const tryLock = await loadTryLock();
+  // Loaded when needed: a platform without it can still use the bundled model and whatever the cache holds.
+  const { tryLock } = loadNative('fs-native-extensions') as typeof FsNativeExtensions;
   const tryLocking = ({ fd }: FileHandle): boolean => {
     try {
       return tryLock(fd);
@@ -55,22 +58,5 @@ async function acquire(path: string, pollMs: number, signal: AbortSignal | undef
     } finally {
       if (!ours) await handle.close();
     }
-  }
-}
-
-let tryLockLoaded: Promise<(fd: number) => boolean> | undefined;
-
-// Loaded when needed: a platform without it can still use the bundled model and whatever the cache holds. Looked for once:
-// a process that has given up its rights since then may not find it again.
-async function loadTryLock(): Promise<(fd: number) => boolean> {
-  try {
-    return await (tryLockLoaded ??= import('fs-native-extensions').then(({ tryLock }) => tryLock));
-  } catch (cause) {
-    throw new VisionError(
-      'NATIVE_UNAVAILABLE',
-      `File locks, which downloading needs, are not available on ${process.platform}-${process.arch}: ` +
-        `${messageOf(cause)}. Download the model elsewhere and copy the cache, or give a folder as the model.`,
-      { cause },
-    );
   }
 }

@@ -1,0 +1,49 @@
+// What Node itself forbids (by its permission model, by --no-addons), and the flag that allows it.
+
+// By what Node calls the permission in its errors.
+const FLAGS: Readonly<Record<string, string>> = {
+  FileSystemRead: '--allow-fs-read',
+  FileSystemWrite: '--allow-fs-write',
+  ChildProcess: '--allow-child-process',
+  WorkerThreads: '--allow-worker',
+  Addon: '--allow-addons',
+  Net: '--allow-net',
+};
+
+/**
+ * Says which flag is missing.
+ * @param error - anything that was thrown
+ * @returns a sentence; undefined when it is not Node that forbids something
+ */
+export function flagFor(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, permission, resource } = error as {
+    code?: unknown;
+    permission?: unknown;
+    resource?: unknown;
+  };
+  // Some packages keep only the text of what failed.
+  if (code === 'ERR_DLOPEN_DISABLED' || error.message.includes('ERR_DLOPEN_DISABLED')) {
+    return isRestricted()
+      ? forbidden('--allow-addons')
+      : 'Node was started with --no-addons: it needs native addons.';
+  }
+  if (code !== 'ERR_ACCESS_DENIED' || typeof permission !== 'string') return undefined;
+  const flag = FLAGS[permission];
+  if (flag === undefined) return undefined;
+  // Only files are allowed one by one.
+  const path = permission.startsWith('FileSystem') && typeof resource === 'string' ? resource : '';
+  return forbidden(path === '' ? flag : `${flag}=${path}`);
+}
+
+/**
+ * @returns whether Node's permission model is on
+ */
+export function isRestricted(): boolean {
+  // Absent without the model, whatever the types say.
+  return (process as { permission?: unknown }).permission !== undefined;
+}
+
+function forbidden(flag: string): string {
+  return `Node's permission model forbids it: start Node with ${flag} (docs/surroundings.md lists the flags that are needed).`;
+}
