@@ -1,4 +1,5 @@
 // The one error class of the library and the table of its codes.
+import { flagFor } from './node-flags.js';
 
 /**
  * Every code a {@link VisionError} can carry, with what it means. Codes are part of the public contract: a code is
@@ -36,7 +37,7 @@ export const ERROR_CODES = {
   DECODER_CRASHED:
     'The image has ended a decoder process or a worker thread twice; it is refused from now on.',
   OUT_OF_MEMORY: 'There is not enough memory for this image.',
-  NATIVE_UNAVAILABLE: 'The C++ addon is not built for this platform, or cannot be loaded.',
+  NATIVE_UNAVAILABLE: 'The C++ addon, or that of a package that is needed, is missing or cannot be loaded.',
   DUPLICATE_ID: 'The id is already in the index.',
   INDEX_NOT_FOUND: 'No index is stored in that folder.',
   INDEX_CORRUPT: 'The stored index is damaged, incomplete, or not an index of this library.',
@@ -119,8 +120,8 @@ function describeObject(value: object): string {
 /**
  * The message of anything that was thrown.
  * @param error - the thrown value
- * @returns its message, or its description when it is no Error
+ * @returns its message, or its description when it is no Error; the missing flag where Node forbids something
  */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
+  return error instanceof Error ? (flagFor(error) ?? error.message) : describe(error);
 }

@@ -79,7 +79,7 @@ function unavailable(name: NativePackage, cause: unknown): VisionError {
 function whatToDo(name: NativePackage, cause: unknown): string {
   const errors = chainOf(cause);
   const flag = errors.map(flagFor).find((found) => found !== undefined);
-  if (flag !== undefined) return flag;
+  if (flag !== undefined) return `${flag}.`;
   const { origin } = PACKAGES[name];
   const broken = errors.find(hasCode('ERR_DLOPEN_FAILED'));
   if (broken !== undefined) {

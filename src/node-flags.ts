@@ -13,7 +13,7 @@ const FLAGS: Readonly<Record<string, string>> = {
 /**
  * Says which flag is missing.
  * @param error - anything that was thrown
- * @returns a sentence; undefined when it is not Node that forbids something
+ * @returns a sentence without its full stop; undefined when it is not Node that forbids something
  */
 export function flagFor(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -24,9 +24,8 @@ export function flagFor(error: unknown): string | undefined {
   };
   // Some packages keep only the text of what failed.
   if (code === 'ERR_DLOPEN_DISABLED' || error.message.includes('ERR_DLOPEN_DISABLED')) {
-    return isRestricted()
-      ? forbidden('--allow-addons')
-      : 'Node was started with --no-addons: it needs native addons.';
+    // A thread cannot tell which of the two it is.
+    return `Node forbids native addons: start it without --no-addons, and where its permission model is on with --allow-addons${SEE}`;
   }
   if (code !== 'ERR_ACCESS_DENIED' || typeof permission !== 'string') return undefined;
   const flag = FLAGS[permission];
@@ -37,13 +36,16 @@ export function flagFor(error: unknown): string | undefined {
 }
 
 /**
- * @returns whether Node's permission model is on
+ * @returns why no thread may be started, as {@link flagFor} says it; undefined where one may
  */
-export function isRestricted(): boolean {
+export function threadsForbidden(): string | undefined {
   // Absent without the model, whatever the types say.
-  return (process as { permission?: unknown }).permission !== undefined;
+  const { permission } = process as { permission?: { has: (scope: string) => boolean } };
+  return permission?.has('worker') === false ? forbidden('--allow-worker') : undefined;
 }
 
+const SEE = ' (docs/surroundings.md lists what is needed)';
+
 function forbidden(flag: string): string {
-  return `Node's permission model forbids it: start Node with ${flag} (docs/surroundings.md lists the flags that are needed).`;
+  return `Node's permission model forbids it: start Node with ${flag}${SEE}`;
 }

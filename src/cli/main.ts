@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { packageRoot } from '../package-root.js';
-import { CommandError, EXIT, failureOf } from './failure.js';
+import { CommandError, EXIT, failureOf, type Failure } from './failure.js';
 import { Interrupts } from './interrupts.js';
 import { Output } from './output.js';
 import { createProgram } from './program.js';
@@ -21,8 +21,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined);
 process.on('uncaughtException', end);
 
+// Node 20 has two ways for the error of a CommonJS module that is imported: it rejects, and comes as uncaught as well.
+let reported: unknown;
+
+function report(error: unknown): Failure {
+  const failure = failureOf(error);
+  if (error !== reported) output.error(failure);
+  reported = error;
+  return failure;
+}
+
 function end(error: unknown): never {
-  output.error(failureOf(error));
+  report(error);
   process.exit(EXIT.failed);
 }
 
@@ -52,10 +62,7 @@ async function main(): Promise<number> {
     // Help and version are printed by now.
     if (error instanceof CommanderError) return error.exitCode;
     if (interrupts.reason === 'EPIPE') return EXIT.ok;
-    const failure = failureOf(
-      interrupts.reason === undefined ? error : interrupted(error, interrupts.reason),
-    );
-    output.error(failure);
+    const failure = report(interrupts.reason === undefined ? error : interrupted(error, interrupts.reason));
     return failure.code === 'INTERRUPTED' ? (interrupts.exitCode ?? EXIT.failed) : failure.exitCode;
   }
 }

@@ -1,12 +1,15 @@
 // Runs one of this package's programs in a process of its own: it can be killed at any moment, and takes its memory with it.
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { childEnvironment } from '../child-environment.js';
+import { messageOf } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { disableTelemetry } from '../pool/telemetry.js';
 
 /** How a process ended. */
 export interface Ending {
+  /** Whether it ran at all. */
+  started: boolean;
   /** Such as `ended with SIGKILL`. */
   how: string;
   /** The error underneath, if there was one. */
@@ -29,13 +32,19 @@ export async function runProgram(
   onMessage: (message: unknown) => void,
 ): Promise<Ending> {
   disableTelemetry();
-  const child = fork(join(packageRoot(), 'dist', 'esm', 'models', `${program}.js`), [], {
-    // Preloads and inspectors of the main program have no business in it.
-    execArgv: [],
-    env: childEnvironment(),
-    serialization: 'advanced',
-    stdio: 'ignore',
-  });
+  let child: ChildProcess;
+  try {
+    child = fork(join(packageRoot(), 'dist', 'esm', 'models', `${program}.js`), [], {
+      // Preloads and inspectors of the main program have no business in it.
+      execArgv: [],
+      env: childEnvironment(),
+      serialization: 'advanced',
+      stdio: 'ignore',
+    });
+  } catch (error) {
+    // Such as by Node's permission model.
+    return notStarted(error as Error);
+  }
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   signal?.addEventListener('abort', kill, { once: true });
@@ -46,10 +55,10 @@ export async function runProgram(
       child.on('message', onMessage);
       child.once('error', (error) => {
         cause = error;
-        if (child.pid === undefined) resolve({ how: 'could not be started', cause });
+        if (child.pid === undefined) resolve(notStarted(error));
       });
       // "exit" may come before the last message, "close" does not.
-      child.once('close', (code, name) => resolve({ how: `ended with ${name ?? `code ${code}`}`, cause }));
+      child.once('close', (code, name) => resolve({ started: true, how: `ended with ${name ?? `code ${code}`}`, cause }));
       // Its end says more than a message that did not reach it.
       child.send(job, () => undefined);
     });
@@ -57,4 +66,8 @@ export async function runProgram(
     process.off('exit', kill);
     signal?.removeEventListener('abort', kill);
   }
+}
+
+function notStarted(cause: Error): Ending {
+  return { started: false, how: `could not be started (${messageOf(cause)})`, cause };
 }

@@ -20,7 +20,7 @@ export async function runOptimization(
   signal: AbortSignal | undefined,
 ): Promise<Omit<OptimizationReport, 'files'>> {
   let answer: Exclude<OptimizeMessage, { kind: 'progress' }> | undefined;
-  const { how, cause } = await runProgram('optimized/optimize-process', job, signal, (message) => {
+  const { started, how, cause } = await runProgram('optimized/optimize-process', job, signal, (message) => {
     const said = message as OptimizeMessage;
     if (said.kind === 'progress') onProgress(said.progress);
     else answer = said;
@@ -30,10 +30,10 @@ export async function runOptimization(
   if (signal?.aborted) {
     throw new VisionError('ABORTED', 'Optimising the model was aborted.', { cause: signal.reason });
   }
+  const advice = started ? "It needs about six times the graph's size in memory: free some, or set" : 'Allow it, or set';
   throw new VisionError(
     'WORKER_FAILED',
-    `The process that optimises the model ${how}: it needs about six times the graph's size in memory. Free some, or set ` +
-      '"dtype" to "fp32".',
+    `The process that optimises the model ${how}. ${advice} "dtype" to "fp32".`,
     { cause },
   );
 }
