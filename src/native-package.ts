@@ -16,7 +16,7 @@ const PACKAGES = {
   },
   sharp: { origin: 'platform package', need: 'to decode most images' },
   'onnxruntime-node': { origin: 'included', need: 'to run models' },
-  'fs-native-extensions': { origin: 'included', need: 'to lock files, which downloading needs' },
+  'fs-native-extensions': { origin: 'included', need: 'for the file locks of downloads and caches' },
 } as const satisfies Record<string, { origin: Origin; need: string }>;
 
 /** A package with native code; our own is one of them. */
@@ -90,12 +90,12 @@ function whatToDo(name: NativePackage, cause: unknown): string {
     );
   }
   if (name !== 'semantic-vision' && !isInstalled(name)) return `it is not installed. ${REINSTALL}`;
-  if (!errors.some(hasCode('MODULE_NOT_FOUND'))) return `${firstLine(cause)}. ${REINSTALL}`;
+  if (!errors.some(isMissing)) return `${firstLine(cause)}. ${REINSTALL}`;
   switch (origin) {
     case 'compiled':
       return (
-        'its addon does not exist: its install script, which compiles it, was skipped or has failed. npm 12, pnpm 10, ' +
-        `Yarn 4.18 and later ones run no install script that is not approved. ${compileAgain(name)}`
+        'its addon does not exist: its install script, which compiles it, was skipped or has failed. npm from 12, pnpm from 10 and ' +
+        `newer versions of Yarn run no install script that is not approved. ${compileAgain(name)}`
       );
     case 'platform package':
       return (
@@ -103,7 +103,7 @@ function whatToDo(name: NativePackage, cause: unknown): string {
         `dependencies were left out. ${REINSTALL}`
       );
     case 'included':
-      return `it holds no binary for this platform, or has lost it. If its documentation names the platform: ${REINSTALL}`;
+      return `it holds no binary for this platform, or has lost it. ${REINSTALL}`;
   }
 }
 
@@ -140,6 +140,11 @@ function chainOf(error: unknown): Error[] {
   };
   visit(error);
   return [...found];
+}
+
+// Some loaders have a code of their own for it, or pass on the text alone.
+function isMissing(error: Error): boolean {
+  return hasCode('MODULE_NOT_FOUND')(error) || /^Cannot find (module|addon)/.test(error.message);
 }
 
 function hasCode(wanted: string): (error: Error) => boolean {

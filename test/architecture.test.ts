@@ -111,7 +111,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [6, /^zero-shot\.ts$/],
   [
     9,
-    /^(errors|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|child-environment)\.ts$/,
+    /^(errors|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment)\.ts$/,
   ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them

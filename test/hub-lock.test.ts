@@ -1,6 +1,6 @@
 // The lock: one at a time, gone with its holder, gone from the disk.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { register } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
@@ -67,17 +67,19 @@ lock('a folder that cannot be made is an error of the file system', async () => 
   );
 });
 
-// The last one: what it does to later imports stays.
+// The last one: what it does to later loading stays.
 lock(
   'its package is not looked for again: a process that has given up its rights may not find it',
   async () => {
     await withLock(path, 1, undefined, () => Promise.resolve());
-    register(
-      `data:text/javascript,export function resolve(specifier, context, next) {
-      if (specifier === 'fs-native-extensions') throw new Error('looked for again');
-      return next(specifier, context);
-    }`,
-    );
+    const loader = Module as unknown as { _resolveFilename: (request: string, ...rest: unknown[]) => string };
+    const resolve = loader._resolveFilename;
+    loader._resolveFilename = (request, ...rest) => {
+      if (request === 'fs-native-extensions') throw new Error('looked for again');
+      return resolve(request, ...rest);
+    };
+    const here = createRequire(import.meta.url);
+    assert.throws(() => here.resolve('fs-native-extensions'), /looked for again/);
     assert.is(await withLock(path, 1, undefined, () => Promise.resolve(7)), 7);
   },
 );

@@ -83,7 +83,12 @@ function checkMessage(message: string, name: string, fault: Fault): void {
   } else {
     assert.match(message, /npm install, pnpm install, or yarn install/);
   }
-  if (fault === 'absent') assert.match(message, /is not installed/);
+  if (fault === 'absent') assert.match(message, /it is not installed/);
+  if (fault === 'no binary')
+    assert.match(
+      message,
+      /addon does not exist|its package \S+ is not installed|no binary for|Could not load/,
+    );
   if (fault === 'truncated' || fault === 'foreign') assert.match(message, /another platform|Could not load/);
 }
 

@@ -1,7 +1,8 @@
 // Finds a model's files on disk: in the package, in a folder in the hub's layout, or where the caller says.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { VisionError } from '../errors.js';
+import { VisionError, messageOf } from '../errors.js';
+import { flagFor } from '../node-flags.js';
 import type { Digests } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import {
@@ -194,8 +195,17 @@ function file(directory: string, name: string): ModelFile {
 }
 
 async function findFile(directory: string, name: string): Promise<ModelFile | undefined> {
-  const found = await stat(join(directory, name)).catch(() => undefined);
+  const path = join(directory, name);
+  const found = await stat(path).catch(unlessForbidden(path, undefined));
   return found?.isFile() ? file(directory, name) : undefined;
+}
+
+// What Node's permission model hides is not missing.
+function unlessForbidden<T>(path: string, otherwise: T): (cause: unknown) => T {
+  return (cause) => {
+    if (flagFor(cause) === undefined) return otherwise;
+    throw new VisionError('MODEL_NOT_FOUND', `${path} cannot be read: ${messageOf(cause)}.`, { cause });
+  };
 }
 
 // Larger tensors lie in files of their own beside the graph, by custom called after it: model.onnx_data, model.onnx.data, and
@@ -204,7 +214,7 @@ async function findFile(directory: string, name: string): Promise<ModelFile | un
 async function findGraph(directory: string, name: string): Promise<GraphFile | undefined> {
   const graph = (await findFile(directory, `onnx/${name}`)) ?? (await findFile(directory, name));
   if (graph === undefined) return undefined;
-  const siblings = await readdir(dirname(graph.path)).catch(() => []);
+  const siblings = await readdir(dirname(graph.path)).catch(unlessForbidden(dirname(graph.path), []));
   const data = siblings
     .filter((each) => each.startsWith(name) && /^[._]data(_\d+)?$/.test(each.slice(name.length)))
     .sort()

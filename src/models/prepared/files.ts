@@ -1,6 +1,7 @@
 // Writing so that what is there is whole, whenever the power goes.
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
+import { syncHandle } from '../../sync.js';
 
 /**
  * Replaces a file's content at once.
@@ -26,7 +27,7 @@ export async function writeDurably(path: string, content: string): Promise<void>
   const handle = await open(path, 'wx');
   try {
     await handle.writeFile(content);
-    await handle.sync();
+    await syncHandle(handle);
   } finally {
     await handle.close();
   }
@@ -39,7 +40,7 @@ export async function writeDurably(path: string, content: string): Promise<void>
 export async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r+');
   try {
-    await handle.sync();
+    await syncHandle(handle);
   } finally {
     await handle.close();
   }

@@ -2,6 +2,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VisionError } from '../../errors.js';
+import { syncHandle } from '../../sync.js';
 import { encodeModel, type Piece } from './encode.js';
 import { externalPlace } from './external.js';
 import { tensorsOf, type OnnxModel } from './model.js';
@@ -92,7 +93,7 @@ async function writePieces(path: string, pieces: readonly Piece[]): Promise<void
       if (smallBytes >= WRITE_BYTES) await flush();
     }
     await flush();
-    await file.datasync();
+    await syncHandle(file);
   } finally {
     await file.close();
   }
