@@ -1,4 +1,5 @@
 // The one error class of the library and the table of its codes.
+import { isError } from './realm.js';
 
 /**
  * Every code a {@link VisionError} can carry, with what it means. Codes are part of the public contract: a code is
@@ -32,7 +33,7 @@ export const ERROR_CODES = {
   ABORTED: 'The AbortSignal that was passed in fired before the result was ready.',
   CLOSED: 'The object has been closed.',
   QUEUE_FULL: 'maxQueue requests are already waiting.',
-  WORKER_FAILED: 'A worker thread died or could not be started; the pool has replaced it.',
+  WORKER_FAILED: 'A thread or process died, and is replaced, or could not be started.',
   DECODER_CRASHED:
     'The image has ended a decoder process or a worker thread twice; it is refused from now on.',
   OUT_OF_MEMORY: 'There is not enough memory for this image.',
@@ -52,13 +53,15 @@ const BRAND = Symbol.for('semantic-vision.VisionError');
 export class VisionError extends Error {
   /** Stable, machine-readable reason. */
   readonly code: VisionErrorCode;
+  /** The error underneath, if there is one. */
+  declare readonly cause?: unknown;
 
   /**
    * @param code - stable reason, see {@link ERROR_CODES}
    * @param message - what was expected, what came, and what to do
    * @param options - `cause`: the error underneath, if there is one
    */
-  constructor(code: VisionErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: VisionErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'VisionError';
     this.code = code;
@@ -122,5 +125,5 @@ function describeObject(value: object): string {
  * @returns its message, or its description when it is no Error
  */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
+  return isError(error) ? error.message : describe(error);
 }

@@ -27,7 +27,7 @@ export class CommandError extends Error {
    * @param message - what was expected, what came, and what to do
    * @param options - `cause`: the error underneath
    */
-  constructor(code: CommandErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: CommandErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'CommandError';
     this.code = code;

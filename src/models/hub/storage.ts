@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
+import { isError } from '../../realm.js';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
 
@@ -23,7 +24,7 @@ export function isDiskFull(error: unknown): boolean {
  */
 export function storageError(error: unknown, directory: string): unknown {
   const { syscall } = error as NodeJS.ErrnoException;
-  if (error instanceof VisionError || !(error instanceof Error) || syscall === undefined) return error;
+  if (error instanceof VisionError || !isError(error) || syscall === undefined) return error;
   if (isDiskFull(error)) {
     const advice = 'Free space, or point HF_HUB_CACHE to another disk, and start again.';
     return new VisionError('DISK_FULL', `No space is left in ${directory}: ${messageOf(error)}. ${advice}`, {
