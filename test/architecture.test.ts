@@ -109,7 +109,10 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
-  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/],
+  [
+    9,
+    /^(errors|realm|no-thread|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/,
+  ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
 ];
@@ -205,7 +208,7 @@ architecture('each package enters through its file, and all of them are dependen
     'fs-native-extensions': /^models\/hub\/lock\.ts$/,
     'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
-    piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
+    piscina: /^pool\/(thread|hash-worker)\.ts$/,
   };
   const { dependencies, optionalDependencies, peerDependencies = {}, peerDependenciesMeta = {} } = manifest;
   const mayBeMissing = { ...optionalDependencies, ...peerDependencies };
@@ -268,7 +271,7 @@ architecture('the worker loads neither the facade nor the pool', () => {
 architecture('the decoder process loads what decodes and nothing else', () => {
   const reached = reachedFrom('pool/decoder-process.ts');
   const allowed =
-    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|option-reader|colour)\.ts$/;
+    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|option-reader|colour|realm|no-thread)\.ts$/;
   assert.equal(
     [...reached].filter((file) => !allowed.test(file)),
     [],

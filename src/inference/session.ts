@@ -1,6 +1,8 @@
 // An ONNX Runtime session for one tower; the only file that imports onnxruntime-node.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
+import { noThread, saysNoThread } from '../no-thread.js';
+import { isFloat32Array } from '../realm.js';
 import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
 import { fromFloat16, toFloat16 } from './float16.js';
 
@@ -111,7 +113,7 @@ export class TowerSession {
     return Array.from({ length: rows }, (_, row) => {
       const start = (row * data.length) / rows;
       const embedding = data.subarray(start, start + dimensions);
-      return embedding instanceof Float32Array ? embedding : fromFloat16(embedding);
+      return isFloat32Array(embedding) ? embedding : fromFloat16(embedding);
     });
   }
 
@@ -172,7 +174,7 @@ export class ObservedSession {
     return new Map(
       outputs.map((name) => {
         const data = results[name]?.data;
-        if (data instanceof Float32Array) return [name, data];
+        if (isFloat32Array(data)) return [name, data];
         throw new VisionError(
           'MODEL_INVALID',
           `Expected float32 in output "${name}" but found another type.`,
@@ -191,6 +193,7 @@ async function load(path: string, options: Record<string, unknown>): Promise<Inf
   try {
     return await InferenceSession.create(path, options);
   } catch (cause) {
+    if (saysNoThread(cause)) throw noThread('The threads of an ONNX Runtime session', cause);
     throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${reasonOf(cause)}`, {
       cause,
     });

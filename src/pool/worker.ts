@@ -8,12 +8,14 @@ import { l2Normalize } from '../inference/postprocess.js';
 import { imageTensor } from '../inference/session.js';
 import { TextEmbedder } from '../inference/text-embedder.js';
 import { readTextTower } from '../inference/text-settings.js';
+import { isFloat32Array } from '../realm.js';
 import type { Decoded } from './decoder-child.js';
 import { enterNative } from './exit-gate.js';
 import { failureOf } from './failure.js';
 import { IsolatedDecoder } from './isolated-decoder.js';
 import { holder } from './leases.js';
 import { imageBytes, reclaim } from './reclaim.js';
+import { requireThreads, threadsOf } from './session-threads.js';
 import type {
   Done,
   Embedded,
@@ -40,22 +42,36 @@ const decoder =
   config.isolation === 'process'
     ? new IsolatedDecoder({ preprocess: config.preprocess, decode: config.decode })
     : undefined;
-// Opened once and kept; a failed opening is kept as well, it would fail again.
+// Opened once and kept; a failed opening is kept as well, it would fail again. But for want of threads: that passes.
 let vision: Promise<OpenTower> | undefined;
 let text: Promise<TextEmbedder> | undefined;
 
 function openVision(): Promise<OpenTower> {
   const { visionModel, visionPrepared, sessionOptions } = config;
-  return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions));
+  if (vision === undefined) {
+    requireThreads(threadsOf(sessionOptions));
+    vision = openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions);
+    forgetWithoutThreads(vision, () => (vision = undefined));
+  }
+  return vision;
 }
 
 function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
   if (config.text === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
-  const files = config.text;
-  return (text ??= readTextTower(files).then((tower) =>
-    TextEmbedder.open(tower, config.sessionOptions, prepared),
-  ));
+  const { text: files, sessionOptions } = config;
+  if (text === undefined) {
+    requireThreads(threadsOf(sessionOptions));
+    text = readTextTower(files).then((tower) => TextEmbedder.open(tower, sessionOptions, prepared));
+    forgetWithoutThreads(text, () => (text = undefined));
+  }
+  return text;
+}
+
+function forgetWithoutThreads(opening: Promise<unknown>, forget: () => void): void {
+  opening.catch((error: unknown) => {
+    if (error instanceof VisionError && error.code === 'WORKER_FAILED') forget();
+  });
 }
 
 async function warm(): Promise<Done> {
@@ -119,11 +135,11 @@ function writeIsolated({ resized, waited, preprocess }: Isolated): TimesBefore {
 async function embedTexts({ texts, prepared }: TextsJob): Promise<TextsEmbedded> {
   const embedder = await openText(prepared);
   const outputs = await embedder.embed(texts);
-  const dimensions = outputs.find((output) => output instanceof Float32Array)?.length ?? 0;
+  const dimensions = outputs.find(isFloat32Array)?.length ?? 0;
   const vectors = new Float32Array(outputs.length * dimensions);
   const failures: TextsEmbedded['failures'] = [];
   outputs.forEach((output, index) => {
-    if (!(output instanceof Float32Array)) {
+    if (!isFloat32Array(output)) {
       failures.push({ ok: false, index, code: output.code, message: output.message });
       return;
     }
