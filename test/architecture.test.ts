@@ -111,7 +111,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [6, /^zero-shot\.ts$/],
   [
     9,
-    /^(errors|realm|no-thread|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/,
+    /^(errors|realm|no-thread|types|colour|option-reader|request|abort|stats|package-root|child-environment|make-folder)\.ts$/,
   ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
@@ -180,7 +180,9 @@ architecture('the command uses what every program can: the entry, and helpers th
     ({ from, to, local }) =>
       from.startsWith('cli/') &&
       local &&
-      !/^(cli\/.*|index|errors|colour|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(to),
+      !/^(cli\/.*|index|errors|colour|make-folder|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(
+        to,
+      ),
   );
   assert.equal(
     deeper.map(({ from, to }) => `${from} -> ${to}`),
@@ -247,6 +249,14 @@ architecture('only image/binding.ts opens a .node file', () => {
     if (file !== 'models/prepared/runtime.ts') assert.not.match(code, /createRequire/, file);
   }
 });
+
+architecture(
+  'folders with those above them are made by one function: Node tries for ever where one stays missing',
+  () => {
+    for (const file of files)
+      assert.not.match(readFileSync(join(SRC, file), 'utf8'), /mkdir(Sync)?\([^;]*recursive/, file);
+  },
+);
 
 architecture('index.ts only exports', () => {
   const source = ts.createSourceFile(

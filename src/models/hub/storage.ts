@@ -1,9 +1,10 @@
 // Files of the cache: written beside and renamed, and what the operating system says when that is not possible.
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
 import { isError } from '../../realm.js';
+import { makeFolder } from '../../make-folder.js';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
 
@@ -70,7 +71,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
  * @param make - makes it at another path beside
  */
 export async function replace(path: string, make: (beside: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     await make(beside);
