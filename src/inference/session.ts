@@ -10,6 +10,8 @@ import { fromFloat16, toFloat16 } from './float16.js';
 const TOKENS_OUTPUT = 'last_hidden_state';
 
 const INPUT_TYPES = { pixel_values: ['float32', 'float16'], input_ids: ['int64'] };
+// What it logs as an error it also throws: without this, each would be printed on the program's stderr as well.
+const FATAL = 4;
 const OTHER_EXPORT = ' Export the tower by itself, as the feature-extraction task does.';
 
 // ONNX Runtime runs on float32 what it has no float16 kernels for, by casting; not everything, and not everywhere.
@@ -191,7 +193,7 @@ export class ObservedSession {
 
 async function load(path: string, options: Record<string, unknown>): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(path, options);
+    return await InferenceSession.create(path, { logSeverityLevel: FATAL, ...options });
   } catch (cause) {
     if (saysNoThread(cause)) throw noThread('The threads of an ONNX Runtime session', cause);
     throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${reasonOf(cause)}`, {
