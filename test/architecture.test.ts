@@ -196,6 +196,12 @@ architecture('the help of the command loads no native code', () => {
   assert.not(reachedFrom('cli/main.ts', { dynamic: false }).has('index.ts'));
 });
 
+architecture('what the command prints goes through its output, which escapes it', () => {
+  for (const file of files)
+    if (file.startsWith('cli/') && file !== 'cli/output.ts')
+      assert.not.match(readFileSync(join(SRC, file), 'utf8'), /console\.|std(out|err)\.write/, file);
+});
+
 architecture('each package enters through its file, and all of them are dependencies', () => {
   const allowed: Record<string, RegExp> = {
     '@napi-rs/image': /^image\/decode-napi\.ts$/,

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { packageRoot } from '../package-root.js';
+import { commandArguments } from './arguments.js';
 import { CommandError, EXIT, failureOf } from './failure.js';
+import { requireText } from './flags.js';
 import { Interrupts } from './interrupts.js';
 import { Output } from './output.js';
 import { createProgram } from './program.js';
@@ -44,9 +46,10 @@ async function main(): Promise<number> {
   let exitCode: number = EXIT.ok;
   try {
     await createProgram(version(), async (flags, work) => {
-      output = new Output(flags);
+      output = new Output(flags, interrupts.signal);
+      requireText(flags);
       exitCode = await work({ output, signal: interrupts.signal });
-    }).parseAsync();
+    }).parseAsync(commandArguments(), { from: 'user' });
     return interrupts.exitCode ?? exitCode;
   } catch (error) {
     // Help and version are printed by now.
