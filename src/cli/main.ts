@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { packageRoot } from '../package-root.js';
 import { commandArguments } from './arguments.js';
-import { CommandError, EXIT, failureOf } from './failure.js';
+import { CommandError, EXIT, failureOf, type Failure } from './failure.js';
 import { requireText } from './flags.js';
 import { Interrupts } from './interrupts.js';
 import { Output } from './output.js';
@@ -13,7 +13,11 @@ import { createProgram } from './program.js';
 
 // Until the options are read, and for what is wrong with them.
 let output = new Output({ json: process.argv.includes('--json') });
-const interrupts = new Interrupts((name) => output.note(`${name}: stopping; once more ends at once.`));
+const interrupts = new Interrupts({
+  onSignal: (name) => output.note(`${name}: stopping; once more ends at once.`),
+  onGiveUp: (name) => report(stoppedBy(name)),
+});
+let reported = false;
 
 // A reader that has seen enough (`| head`) is no error; and nobody is left to tell when stderr is gone.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -23,18 +27,28 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined);
 process.on('uncaughtException', end);
 
+// What ends the command is told once, by whichever way it comes first: a failed import, for one, is also a rejection that
+// nobody handles.
+function report(error: unknown): Failure {
+  const failure = failureOf(error);
+  if (!reported) output.error(failure);
+  reported = true;
+  return failure;
+}
+
 function end(error: unknown): never {
-  output.error(failureOf(error));
-  process.exit(EXIT.failed);
+  report(error);
+  process.exit(process.exitCode ?? EXIT.failed);
+}
+
+function stoppedBy(reason: string, cause?: unknown): CommandError {
+  return new CommandError('INTERRUPTED', `Stopped by ${reason}. What was finished is kept.`, { cause });
 }
 
 // A command that has something to say of what it kept says it; what else goes wrong while stopping is reported as it is.
 function interrupted(error: unknown, reason: string): unknown {
   const { code, name } = error as { code?: unknown; name?: unknown };
-  if (code !== 'ABORTED' && name !== 'AbortError') return error;
-  return new CommandError('INTERRUPTED', `Stopped by ${reason}. What was finished is kept.`, {
-    cause: error,
-  });
+  return code === 'ABORTED' || name === 'AbortError' ? stoppedBy(reason, error) : error;
 }
 
 function version(): string {
@@ -48,17 +62,18 @@ async function main(): Promise<number> {
     await createProgram(version(), async (flags, work) => {
       output = new Output(flags, interrupts.signal);
       requireText(flags);
-      exitCode = await work({ output, signal: interrupts.signal });
+      exitCode = await work({
+        output,
+        signal: interrupts.signal,
+        keep: async (saving) => interrupts.keep(saving),
+      });
     }).parseAsync(commandArguments(), { from: 'user' });
     return interrupts.exitCode ?? exitCode;
   } catch (error) {
     // Help and version are printed by now.
     if (error instanceof CommanderError) return error.exitCode;
     if (interrupts.reason === 'EPIPE') return EXIT.ok;
-    const failure = failureOf(
-      interrupts.reason === undefined ? error : interrupted(error, interrupts.reason),
-    );
-    output.error(failure);
+    const failure = report(interrupts.reason === undefined ? error : interrupted(error, interrupts.reason));
     return failure.code === 'INTERRUPTED' ? (interrupts.exitCode ?? EXIT.failed) : failure.exitCode;
   }
 }

@@ -106,7 +106,7 @@ function lines({ output }: Context): Sink {
 async function intoMatrix(
   path: string,
   dimensions: number,
-  { output, signal }: Context,
+  { output, signal, keep }: Context,
   run: (sink: Sink) => Promise<void>,
   passedOver: PassedOver,
 ): Promise<void> {
@@ -121,7 +121,7 @@ async function intoMatrix(
       if (!signal.aborted) throw cause;
       stopped = { cause };
     });
-    written = await writer.finish(stopped === undefined ? 'whole' : 'partial');
+    written = await keep(() => writer.finish(stopped === undefined ? 'whole' : 'partial'));
   } catch (error) {
     await writer.discard();
     throw error;

@@ -97,7 +97,7 @@ class IndexBuild {
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#context;
+    const { signal, keep } = this.#context;
     let stopped: unknown;
     try {
       await this.#embedAll();
@@ -105,14 +105,14 @@ class IndexBuild {
     } catch (error) {
       if (!signal.aborted) {
         // What is done is worth keeping whatever went wrong; that error is the one to report.
-        await this.#checkpoints.finish().catch(() => undefined);
+        await keep(() => this.#checkpoints.finish()).catch(() => undefined);
         throw error;
       }
       stopped = error;
     }
     // An empty folder gives an empty index, which searches find nothing in, rather than none.
     if (this.#index.size === 0) this.#checkpoints.changed();
-    await this.#checkpoints.finish();
+    await keep(() => this.#checkpoints.finish());
     if (stopped === undefined) await this.#report();
     else throw this.#interrupted(stopped);
   }
