@@ -1,5 +1,5 @@
 // Stopping a command that waits, for whatever it is: the first signal ends it, with one error, and nothing half-written.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -17,7 +17,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withLock } from '../dist/esm/models/hub/lock.js';
 import { until } from './helpers/assertions.js';
-import { jsonLines, run, scratch, start, type Ending, type Running } from './helpers/cli.js';
+import { COMMAND, jsonLines, run, scratch, start, type Ending, type Running } from './helpers/cli.js';
 import { isRunning, noiseAvif, preloadVariables, startedDecoders, freshPath } from './helpers/decoders.js';
 import { TINY_MODEL, fixture, photo, photoNames, withTrailingBytes } from './helpers/fixtures.js';
 import { HubServer, type ServedFile } from './helpers/hub-server.js';
@@ -198,6 +198,30 @@ waits('a reader that never reads, whatever is printed', async () => {
     ['index', 'build', join(folder, 'hanging'), '-o', join(folder, 'never-read'), ...TINY],
   ])
     await stop(start(args, { stdout: full }), 4);
+  closeSync(full);
+});
+
+waits('a terminal that is stopped', async () => {
+  if (spawnSync('script', ['--version']).status !== 0) {
+    console.log('skipped: no script(1) here');
+    return;
+  }
+  // What it does not pass on fills the terminal.
+  const full = openSync(namedPipe('full-terminal'), constants.O_RDWR | constants.O_NONBLOCK);
+  fill(full);
+  const pidFile = join(folder, 'pid');
+  const args = ['embed', photos, ...TINY].map((argument) => `"${argument}"`).join(' ');
+  const command = `echo $$ > "${pidFile}"; exec "${process.execPath}" "${COMMAND}" ${args}`;
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', full, 'ignore'] });
+  const closed = new Promise((resolve) => terminal.once('close', resolve));
+  await until(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8').endsWith('\n'), 'its start');
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  await seconds(4);
+  assert.ok(isRunning(pid));
+  process.kill(pid, 'SIGTERM');
+  await until(() => !isRunning(pid), 'the end');
+  terminal.kill('SIGKILL');
+  await closed;
   closeSync(full);
 });
 

@@ -11,6 +11,9 @@ import { Interrupts } from './interrupts.js';
 import { Output } from './output.js';
 import { createProgram } from './program.js';
 
+// What Node keeps to itself of a stream.
+type Writer = NodeJS.WriteStream & { _handle?: { setBlocking?: (blocking: boolean) => void } };
+
 // Until the options are read, and for what is wrong with them.
 let output = new Output({ json: process.argv.includes('--json') });
 const interrupts = new Interrupts({
@@ -18,6 +21,11 @@ const interrupts = new Interrupts({
   onGiveUp: (name) => report(stoppedBy(name)),
 });
 let reported = false;
+
+// Node writes to a terminal without letting anything else happen meanwhile. In one that is stopped (Ctrl-S) or does not read
+// no signal would be seen; written like a pipe, it waits beside everything else.
+for (const stream of [process.stdout, process.stderr] as Writer[])
+  if (stream.isTTY) stream._handle?.setBlocking?.(false);
 
 // A reader that has seen enough (`| head`) is no error; and nobody is left to tell when stderr is gone.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
