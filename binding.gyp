@@ -6,10 +6,12 @@
         "native/addon.cc",
         "native/arguments.cc",
         "native/byte_dot_products.cc",
+        "native/can_start_threads.cc",
         "native/choose_implementation.cc",
         "native/end_with_parent.cc",
         "native/normalize.cc",
         "native/resize_normalize.cc",
+        "native/thread_end.cc",
         "native/kernels/axis.cc",
         "native/kernels/axis_cache.cc",
         "native/kernels/compose_avx2.cc",
@@ -31,7 +33,10 @@
         "native/kernels/upright_rows.cc",
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
+      # An exception that the thread can no longer take, because it is being ended, is dropped: the default is to abort.
+      "defines": [
+        "NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+      ],
       # Warnings are errors in scripts/sanitize.sh, not here: a compiler newer than ours must not break an install.
       # -ffp-contract=off: a fused multiply-add would make results differ from one CPU to the next.
       "cflags_cc": [

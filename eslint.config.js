@@ -22,6 +22,14 @@ export default tseslint.config(
     files: ['src/**/*.ts'],
     extends: [jsdoc.configs['flat/recommended-typescript-error']],
     rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "BinaryExpression[operator='instanceof'][right.name=/^(Object|Function|Promise|(Type|Range|Syntax)?Error|Date|RegExp|Map|Set|ArrayBuffer|SharedArrayBuffer|DataView|\\w+Array|URL|Blob|File|AbortSignal|EventTarget)$/]",
+          message: 'It may be of another realm (Jest, node:vm): ask a function of realm.ts.',
+        },
+      ],
       'jsdoc/require-jsdoc': [
         'error',
         { publicOnly: true, require: { ClassDeclaration: true, MethodDefinition: true } },
@@ -35,6 +43,7 @@ export default tseslint.config(
       'jsdoc/reject-any-type': 'off',
     },
   },
+  { files: ['src/realm.ts'], rules: { 'no-restricted-syntax': 'off' } },
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: {

@@ -10,12 +10,15 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const Implementation* implementation = ChooseImplementation(env);
   if (implementation == nullptr) return exports;  // an exception is pending: require() throws it
 
-  env.SetInstanceData(new AddonData{implementation, {}});
+  env.SetInstanceData(new AddonData{implementation, {}, nullptr});
   exports.Set("byteDotProducts", Napi::Function::New<ByteDotProducts>(env, "byteDotProducts"));
+  exports.Set("canStartThreads", Napi::Function::New<CanStartThreads>(env, "canStartThreads"));
   exports.Set("endWithParent", Napi::Function::New<EndWithParent>(env, "endWithParent"));
+  exports.Set("holdThreadEnd", Napi::Function::New<HoldThreadEnd>(env, "holdThreadEnd"));
   exports.Set("kernelImplementation", Napi::Function::New<KernelImplementation>(env, "kernelImplementation"));
   exports.Set("kernelImplementations", Napi::Function::New<KernelImplementations>(env, "kernelImplementations"));
   exports.Set("normalize", Napi::Function::New<Normalize>(env, "normalize"));
+  exports.Set("releaseThreadEnd", Napi::Function::New<ReleaseThreadEnd>(env, "releaseThreadEnd"));
   exports.Set("resize", Napi::Function::New<ResizeBytes>(env, "resize"));
   exports.Set("resizeNormalize", Napi::Function::New<ResizeNormalize>(env, "resizeNormalize"));
   return exports;

@@ -35,11 +35,21 @@ if (compiled.status !== 0) process.exit(1);
 // needs it from the start.
 chmodSync(join(dist, 'esm', 'cli', 'main.js'), 0o755);
 
+// What is an ES module only can't be required by every Node from 20.9 on, nor in Jest: it goes into the file. All else is
+// required where it is used.
+const ESM_ONLY = ['onnx-buf'];
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const required = ['dependencies', 'optionalDependencies', 'peerDependencies']
+  .flatMap((kind) => Object.keys(manifest[kind]))
+  .filter((name) => !ESM_ONLY.includes(name));
+
 await build({
   entryPoints: [join(root, 'src', 'index.ts')],
   outfile: join(dist, 'cjs', 'index.cjs'),
   bundle: true,
-  packages: 'external',
+  external: required.flatMap((name) => [name, `${name}/*`]),
+  // Jest takes no import() without a flag of Node's.
+  supported: { 'dynamic-import': false },
   platform: 'node',
   format: 'cjs',
   target: 'node20',

@@ -16,7 +16,7 @@ tests=(native/test/*.cc)
 echo "== napi layer compiles without warnings ($compiler)"
 headers=${npm_config_nodedir:-$(node -p "require('node:path').resolve(process.execPath, '../..')")}/include/node
 for file in native/*.cc; do
-  "$compiler" "${strict[@]}" -O2 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS \
+  "$compiler" "${strict[@]}" -O2 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS \
     -I"$headers" -I"$(node -p "require('node-addon-api').include_dir")" -c "$file" -o "$out/napi.o"
 done
 

@@ -84,8 +84,8 @@ export class VectorCache {
    */
   async resolve(key: string, start: () => Submission, options: EmbedOptions): Promise<CachedVector> {
     const { vector, createdAt, cached } = await this.share(key, start, options);
-    // Callers may write into what they get; the cache must not notice.
-    return { vector: vector.slice(), createdAt: new Date(createdAt), cached };
+    // Callers may write into what they get; the cache must not notice. What comes from a thread may be of another realm.
+    return { vector: new Float32Array(vector), createdAt: new Date(createdAt), cached };
   }
 
   /**

@@ -1,5 +1,6 @@
 // The one error class of the library and the table of its codes.
 import { flagFor } from './node-flags.js';
+import { isError } from './realm.js';
 
 /**
  * Every code a {@link VisionError} can carry, with what it means. Codes are part of the public contract: a code is
@@ -33,7 +34,7 @@ export const ERROR_CODES = {
   ABORTED: 'The AbortSignal that was passed in fired before the result was ready.',
   CLOSED: 'The object has been closed.',
   QUEUE_FULL: 'maxQueue requests are already waiting.',
-  WORKER_FAILED: 'A worker thread died or could not be started; the pool has replaced it.',
+  WORKER_FAILED: 'A thread or process died, and is replaced, or could not be started.',
   DECODER_CRASHED:
     'The image has ended a decoder process or a worker thread twice; it is refused from now on.',
   OUT_OF_MEMORY: 'There is not enough memory for this image.',
@@ -53,13 +54,15 @@ const BRAND = Symbol.for('semantic-vision.VisionError');
 export class VisionError extends Error {
   /** Stable, machine-readable reason. */
   readonly code: VisionErrorCode;
+  /** The error underneath, if there is one. */
+  declare readonly cause?: unknown;
 
   /**
    * @param code - stable reason, see {@link ERROR_CODES}
    * @param message - what was expected, what came, and what to do
    * @param options - `cause`: the error underneath, if there is one
    */
-  constructor(code: VisionErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: VisionErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'VisionError';
     this.code = code;
@@ -123,5 +126,5 @@ function describeObject(value: object): string {
  * @returns its message, or its description when it is no Error; the missing flag where Node forbids something
  */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? (flagFor(error) ?? error.message) : describe(error);
+  return isError(error) ? (flagFor(error) ?? error.message) : describe(error);
 }

@@ -34,7 +34,7 @@ export type {
   OptimizeProgress,
 } from './models/optimized/report.js';
 export type { Accuracy, AccuracyTarget } from './optimize/evaluate.js';
-export type { PassReport } from './optimize/passes/pass.js';
+export type { PassReport } from './optimize/passes/report.js';
 export type { ModelFiles } from './models/source.js';
 export {
   verifyModel,

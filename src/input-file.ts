@@ -27,32 +27,35 @@ export interface OpenedFile {
  */
 export async function openFile(location: string | URL): Promise<OpenedFile> {
   const path = toPath(location);
+  // A path that is no text is named by its URL.
+  const name = typeof path === 'string' ? path : String(location);
   let file: FileHandle;
   try {
     // Without O_NONBLOCK opening a named pipe would wait for a writer and hold a thread of libuv's pool.
     file = await open(path, constants.O_RDONLY | O_NONBLOCK);
   } catch (cause) {
-    throw failed(path, cause as NodeJS.ErrnoException);
+    throw failed(name, cause as NodeJS.ErrnoException);
   }
   try {
     const stat = await file.stat();
     if (!stat.isFile()) {
       const kind = stat.isDirectory() ? 'a folder' : 'not a regular file';
-      throw new VisionError('INPUT_UNREADABLE', `Expected an image file but ${path} is ${kind}.`);
+      throw new VisionError('INPUT_UNREADABLE', `Expected an image file but ${name} is ${kind}.`);
     }
     return {
-      name: path,
+      name,
       size: stat.size,
-      readInto: (target) => fill(file, target, path),
+      readInto: (target) => fill(file, target, name),
       close: () => file.close().catch(() => undefined),
     };
   } catch (error) {
     await file.close();
-    throw error instanceof VisionError ? error : failed(path, error as NodeJS.ErrnoException);
+    throw error instanceof VisionError ? error : failed(name, error as NodeJS.ErrnoException);
   }
 }
 
-function toPath(location: string | URL): string {
+// Bytes for a name that is no UTF-8: only a URL can say them.
+function toPath(location: string | URL): string | Buffer {
   const path = pathOf(location);
   if (path === '' || path.includes('\0')) {
     throw new VisionError(
@@ -63,18 +66,30 @@ function toPath(location: string | URL): string {
   return path;
 }
 
-function pathOf(location: string | URL): string {
+function pathOf(location: string | URL): string | Buffer {
   const text = String(location);
   if (typeof location === 'string' && !/^(file|https?|data|blob):/i.test(text)) return location;
   try {
     return fileURLToPath(text);
   } catch (cause) {
+    const bytes = (cause as Error).name === 'URIError' ? bytesOf(text) : undefined;
+    if (bytes !== undefined) return bytes;
     throw new VisionError(
       'INVALID_ARGUMENT',
       `Expected a path or a file: URL for image but received ${text.slice(0, 40)}. Fetch the bytes and pass them.`,
       { cause },
     );
   }
+}
+
+// A URL escapes bytes, whatever they mean; fileURLToPath() gives up on what is no UTF-8. Names on Windows are no bytes.
+function bytesOf(url: string): Buffer | undefined {
+  const { pathname } = new URL(url);
+  if (process.platform === 'win32' || /%(?![\da-f]{2})/i.test(pathname)) return undefined;
+  const decoded = pathname.replace(/%(..)/g, (_, digits: string) =>
+    String.fromCharCode(parseInt(digits, 16)),
+  );
+  return Buffer.from(decoded, 'latin1');
 }
 
 async function fill(file: FileHandle, target: Uint8Array, path: string): Promise<void> {

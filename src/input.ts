@@ -1,11 +1,11 @@
 // Stage 1, bytes enter: every kind of ImageInput becomes a private copy, checked and hashed.
-import { isAnyArrayBuffer, isUint8Array } from 'node:util/types';
 import { VisionError, describe, expectedButReceived } from './errors.js';
 import { readHeader } from './image/header.js';
 import { checkRawImage } from './image/raw-image.js';
 import { openFile, type OpenedFile } from './input-file.js';
 import type { Hasher } from './pool/hasher.js';
 import type { ImageJob, PixelsJob } from './pool/protocol.js';
+import { isAnyArrayBuffer, isBlob, isUint8Array, isURL } from './realm.js';
 import type { ImageInput, RawImage } from './types.js';
 
 /** Limits on what is read at all. */
@@ -72,8 +72,8 @@ async function readBytes(
   input: Exclude<ImageInput, RawImage>,
   limit: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (typeof input === 'string' || input instanceof URL) return readFileBytes(await openFile(input), limit);
-  if (input instanceof Blob) {
+  if (typeof input === 'string' || isURL(input)) return readFileBytes(await openFile(input), limit);
+  if (isBlob(input)) {
     checkSize(input.size, limit, 'the Blob');
     return collect(input.stream(), input.size);
   }

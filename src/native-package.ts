@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { VisionError, messageOf } from './errors.js';
 import { flagFor } from './node-flags.js';
+import { isError } from './realm.js';
 
 /** How a package comes to its binary, which says what may have gone wrong. */
 type Origin = 'compiled' | 'platform package' | 'included';
@@ -133,7 +134,7 @@ function platformPackage(errors: readonly Error[]): string {
 function chainOf(error: unknown): Error[] {
   const found = new Set<Error>();
   const visit = (one: unknown): void => {
-    if (!(one instanceof Error) || found.has(one)) return;
+    if (!isError(one) || found.has(one)) return;
     found.add(one);
     visit(one.cause);
     if (one instanceof AggregateError) one.errors.forEach(visit);

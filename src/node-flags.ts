@@ -1,4 +1,5 @@
 // What Node itself forbids (by its permission model, by --no-addons), and the flag that allows it.
+import { isError } from './realm.js';
 
 // By what Node calls the permission in its errors.
 const FLAGS: Readonly<Record<string, string>> = {
@@ -9,6 +10,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   Addon: '--allow-addons',
   Net: '--allow-net',
 };
+const SEE = ' (docs/surroundings.md lists what is needed)';
 
 /**
  * Says which flag is missing.
@@ -16,7 +18,7 @@ const FLAGS: Readonly<Record<string, string>> = {
  * @returns a sentence without its full stop; undefined when it is not Node that forbids something
  */
 export function flagFor(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isError(error)) return undefined;
   const { code, permission, resource } = error as {
     code?: unknown;
     permission?: unknown;
@@ -32,20 +34,5 @@ export function flagFor(error: unknown): string | undefined {
   if (flag === undefined) return undefined;
   // Only files are allowed one by one.
   const path = permission.startsWith('FileSystem') && typeof resource === 'string' ? resource : '';
-  return forbidden(path === '' ? flag : `${flag}=${path}`);
-}
-
-/**
- * @returns why no thread may be started, as {@link flagFor} says it; undefined where one may
- */
-export function threadsForbidden(): string | undefined {
-  // Absent without the model, whatever the types say.
-  const { permission } = process as { permission?: { has: (scope: string) => boolean } };
-  return permission?.has('worker') === false ? forbidden('--allow-worker') : undefined;
-}
-
-const SEE = ' (docs/surroundings.md lists what is needed)';
-
-function forbidden(flag: string): string {
-  return `Node's permission model forbids it: start Node with ${flag}${SEE}`;
+  return `Node's permission model forbids it: start Node with ${path === '' ? flag : `${flag}=${path}`}${SEE}`;
 }

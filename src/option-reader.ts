@@ -1,6 +1,7 @@
 // Reads and checks single options: the one voice of what is said about them.
 import { COLOUR_FORM, parseColour } from './colour.js';
 import { VisionError, expectedButReceived } from './errors.js';
+import { ownSignal } from './realm.js';
 
 /**
  * The error for an option that is not what it should be.
@@ -128,7 +129,9 @@ export class OptionReader<Options extends object> {
    */
   signal(name: keyof Options & string): AbortSignal | undefined {
     const value: unknown = this.#options[name];
-    if (value === undefined || value instanceof AbortSignal) return value;
-    throw invalidOption(name, 'an AbortSignal', value);
+    if (value === undefined) return undefined;
+    const signal = ownSignal(value);
+    if (signal === undefined) throw invalidOption(name, 'an AbortSignal', value);
+    return signal;
   }
 }

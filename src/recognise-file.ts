@@ -13,12 +13,12 @@ export interface RecognisedFile {
 
 /**
  * Opens a file, reads its first bytes and says what it is.
- * @param path - a regular file
+ * @param location - a regular file: its path or `file:` URL
  * @returns what was found
  * @throws `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`
  */
-export async function recogniseFile(path: string): Promise<RecognisedFile> {
-  const file = await openFile(path);
+export async function recogniseFile(location: string | URL): Promise<RecognisedFile> {
+  const file = await openFile(location);
   try {
     const head = new Uint8Array(Math.min(file.size, HEAD_BYTES));
     await file.readInto(head);

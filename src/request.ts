@@ -1,5 +1,6 @@
 // What single requests are given: validated at the edge, in one place.
 import { VisionError, expectedButReceived, messageOf } from './errors.js';
+import { isFloat32Array, ownSignal } from './realm.js';
 import type { EmbedOptions, Embedding, Priority } from './types.js';
 
 /** Options of one request, validated. */
@@ -27,10 +28,11 @@ export function requestOf(options: EmbedOptions = {}, lane: Priority): Request {
   if (priority !== undefined && !['interactive', 'bulk'].includes(priority)) {
     throw invalidArgument('priority', '"interactive" or "bulk"', priority);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  const own = ownSignal(signal);
+  if (signal !== undefined && own === undefined) {
     throw invalidArgument('option "signal"', 'an AbortSignal', signal);
   }
-  return { priority: priority ?? lane, signal, bounded: true };
+  return { priority: priority ?? lane, signal: own, bounded: true };
 }
 
 /**
@@ -97,9 +99,7 @@ export function requireStrings(value: unknown, what: string): asserts value is r
  * @returns whether it is an embedding
  */
 export function isEmbedding(value: unknown): value is Embedding {
-  return (
-    typeof value === 'object' && value !== null && 'vector' in value && value.vector instanceof Float32Array
-  );
+  return typeof value === 'object' && value !== null && 'vector' in value && isFloat32Array(value.vector);
 }
 
 /**
@@ -113,7 +113,7 @@ export function vectorOf(
   value: Embedding | Float32Array,
   name: string,
 ): { vector: Float32Array; model?: string } {
-  if (value instanceof Float32Array) return { vector: value };
+  if (isFloat32Array(value)) return { vector: value };
   if (isEmbedding(value)) return value;
   throw invalidArgument(name, 'an embedding or a Float32Array', value);
 }

@@ -15,7 +15,6 @@ import type { Logits } from './models/manifest.js';
 import { resolveOptions, type ResolvedOptions, type SemanticVisionOptions } from './options.js';
 import { Hasher } from './pool/hasher.js';
 import { WorkerPool } from './pool/pool.js';
-import { requireThreads } from './pool/require-threads.js';
 import { sessionOptions } from './pool/session-options.js';
 import {
   invalidArgument,
@@ -115,7 +114,6 @@ export class SemanticVision implements AsyncDisposable {
   }
 
   static async #start(options: ResolvedOptions): Promise<SemanticVision> {
-    requireThreads();
     const hasher = new Hasher();
     // A start believes what is known of large files; verifyModel and pullModel read them.
     const digests = digestsFor(hasher, options);

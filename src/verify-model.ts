@@ -14,7 +14,6 @@ import { resolveFetchOptions, type FetchOptions, type ModelRequest } from './mod
 import { readReferenceFile } from './models/reference.js';
 import { readReferenceImage } from './models/reference-image.js';
 import { Hasher } from './pool/hasher.js';
-import { requireThreads } from './pool/require-threads.js';
 import { SemanticVision } from './semantic-vision.js';
 
 /** One comparison. */
@@ -62,7 +61,6 @@ const GIT_HASH_LENGTH = 40;
 export async function verifyModel(model: string, options: VerifyOptions = {}): Promise<VerificationReport> {
   const { reference: referencePath, ...rest } = options;
   const request = resolveFetchOptions(model, rest);
-  requireThreads();
   const hasher = new Hasher();
   const digests = digestsFor(hasher, request, { believe: false });
   try {

@@ -111,7 +111,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [6, /^zero-shot\.ts$/],
   [
     9,
-    /^(errors|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment)\.ts$/,
+    /^(errors|realm|no-thread|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment|make-folder)\.ts$/,
   ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [1, /^options\.ts$/], // the model's among them
@@ -180,7 +180,9 @@ architecture('the command uses what every program can: the entry, and helpers th
     ({ from, to, local }) =>
       from.startsWith('cli/') &&
       local &&
-      !/^(cli\/.*|index|errors|colour|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(to),
+      !/^(cli\/.*|index|errors|colour|make-folder|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(
+        to,
+      ),
   );
   assert.equal(
     deeper.map(({ from, to }) => `${from} -> ${to}`),
@@ -192,6 +194,12 @@ architecture('the command uses what every program can: the entry, and helpers th
 
 architecture('the help of the command loads no native code', () => {
   assert.not(reachedFrom('cli/main.ts', { dynamic: false }).has('index.ts'));
+});
+
+architecture('what the command prints goes through its output, which escapes it', () => {
+  for (const file of files)
+    if (file.startsWith('cli/') && file !== 'cli/output.ts')
+      assert.not.match(readFileSync(join(SRC, file), 'utf8'), /console\.|std(out|err)\.write/, file);
 });
 
 architecture('each package enters through its file, and all of them are dependencies', () => {
@@ -208,7 +216,7 @@ architecture('each package enters through its file, and all of them are dependen
     'fs-native-extensions': /^models\/hub\/lock\.ts$/,
     'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
-    piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,
+    piscina: /^pool\/(thread|hash-worker)\.ts$/,
   };
   const { dependencies, optionalDependencies, peerDependencies = {}, peerDependenciesMeta = {} } = manifest;
   const mayBeMissing = { ...optionalDependencies, ...peerDependencies };
@@ -254,6 +262,14 @@ architecture(
   },
 );
 
+architecture(
+  'folders with those above them are made by one function: Node tries for ever where one stays missing',
+  () => {
+    for (const file of files)
+      assert.not.match(readFileSync(join(SRC, file), 'utf8'), /mkdir(Sync)?\([^;]*recursive/, file);
+  },
+);
+
 architecture('index.ts only exports', () => {
   const source = ts.createSourceFile(
     'index.ts',
@@ -277,7 +293,7 @@ architecture('the worker loads neither the facade nor the pool', () => {
 architecture('the decoder process loads what decodes and nothing else', () => {
   const reached = reachedFrom('pool/decoder-process.ts');
   const allowed =
-    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|native-package|node-flags|option-reader|colour)\.ts$/;
+    /^(image\/.*|pool\/(decoder-process|failure|frames|protocol|reclaim)|errors|package-root|native-package|node-flags|option-reader|colour|realm|no-thread)\.ts$/;
   assert.equal(
     [...reached].filter((file) => !allowed.test(file)),
     [],

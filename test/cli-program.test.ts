@@ -1,7 +1,8 @@
 // The command line itself: help, version, usage errors, exit codes, how it is installed.
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COMMAND, run, scratch } from './helpers/cli.js';
@@ -118,6 +119,44 @@ program('what cannot be done at all is exit code 3, one line, no stack', async (
     assert.match(stderr, pattern);
     assert.is(stderr.split('\n').length, 2, stderr);
   }
+});
+
+program('what ends the command is told once, by whichever way it comes', async () => {
+  // A dependency that does not load rejects the import, and is a rejection that nobody handles beside.
+  const broken = join(folder, 'broken.cjs');
+  writeFileSync(broken, "exports.Piscina = undefined;\nthrow new Error('does not load');\n");
+  const hooks = `export const resolve = async (specifier, context, next) => specifier === 'piscina'
+    ? { url: ${JSON.stringify(pathToFileURL(broken).href)}, format: 'commonjs', shortCircuit: true }
+    : next(specifier, context);`;
+  const preload = join(folder, 'preload.mjs');
+  const preloads = [
+    `import { register } from 'node:module';
+     register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)}));`,
+    `process.on('newListener', (name) => {
+       if (name !== 'uncaughtException') return;
+       setImmediate(() => { Promise.reject(new Error('one')); throw new Error('two'); });
+     });`,
+  ];
+  for (const text of preloads) {
+    writeFileSync(preload, text);
+    const { code, stdout, stderr } = await run(['model', 'list'], {
+      env: { NODE_OPTIONS: `--import=${pathToFileURL(preload).href}` },
+    });
+    assert.is(code, 3, stderr);
+    assert.is(stdout, '');
+    assert.match(stderr, /^error INTERNAL: [^\n]*\n$/);
+  }
+});
+
+program('what ONNX Runtime fails with is told once: it would print it as well', async () => {
+  const model = join(folder, 'model');
+  cpSync(TINY_MODEL, model, { recursive: true });
+  const path = join(model, 'preprocessor_config.json');
+  // The graph loads and cannot run: it is made for 64 pixels.
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/(height|width)": 64/g, '$1": 128'));
+  const { code, stderr } = await run(['embed', photo('two-dogs'), '--model', model]);
+  assert.is(code, 3);
+  assert.match(stderr, /^error MODEL_INVALID: The model failed to run: [^\n]*\n$/);
 });
 
 program('NODE_DEBUG=semantic-vision shows the whole error', async () => {

@@ -126,6 +126,34 @@ files('names with spaces, percent signs, umlauts and a colon', async () => {
   }
 });
 
+files('a name that is no UTF-8, by its URL', async () => {
+  const url = `${pathToFileURL(folder).href}/caf%E9%20%25.jpg`;
+  await refused(vision.embedImage(url), 'INPUT_NOT_FOUND', /caf%E9%20%25\.jpg/);
+  try {
+    writeFileSync(
+      Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.of(0xe9), Buffer.from(' %.jpg')]),
+      DOGS,
+    );
+  } catch {
+    console.log('skipped: names on this file system are UTF-8');
+    return;
+  }
+  for (const each of [url, new URL(url)])
+    assert.is((await vision.embedImage(each)).imageHash, good.imageHash);
+  // Its limits hold as for any other file.
+  const limited = { limitInputBytes: 1000, limitInputPixels: 1e8 };
+  const hasher = new Hasher();
+  await refused(loadInput(url, limited, hasher), 'TOO_MANY_BYTES', /caf%E9%20%25\.jpg holds \d+/);
+  await hasher.close();
+  for (const wrong of [
+    'file:///caf%E9%zz.jpg',
+    'file:///caf%E9%2.jpg',
+    'file:///caf%E9%00.jpg',
+    'file:///caf%E9%2F.jpg',
+  ])
+    await refused(vision.embedImage(wrong), 'INVALID_ARGUMENT');
+});
+
 files('a file that shrinks while it is read', async () => {
   const path = file('shrinking.jpg', DOGS);
   const opened = await openFile(path);

@@ -22,7 +22,7 @@ install("onnxruntime-node's script, which downloads CUDA libraries, does not run
     packages[`node_modules/${RUNTIME}`]?.hasInstallScript,
     'package-lock.json: remove hasInstallScript',
   );
-  // A key in .npmrc did it before: npm 11 warns of keys that it does not know, and later ones drop them.
+  // A key in .npmrc did it before: npm from 11 on warns that keys which it does not know will stop working.
   const settings = join(ROOT, '.npmrc');
   if (existsSync(settings)) assert.not.match(readFileSync(settings, 'utf8'), /onnxruntime/);
 });

@@ -27,10 +27,15 @@ interface Ending {
 
 let scripts = 0;
 
-function start(source: string, extension: 'mjs' | 'cjs' = 'mjs', args: readonly string[] = []) {
+function start(
+  source: string,
+  extension: 'mjs' | 'cjs' = 'mjs',
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+) {
   const file = join(project, `script-${++scripts}.${extension}`);
   writeFileSync(file, source);
-  const child = spawn(process.execPath, [file, ...args], { cwd: project });
+  const child = spawn(process.execPath, [...nodeArgs, file, ...args], { cwd: project });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (output.stdout += String(chunk)));
   child.stderr.on('data', (chunk) => (output.stderr += String(chunk)));
@@ -200,6 +205,16 @@ ending('many requests and a wide stream on one signal print no warning', async (
     await vision.close();`);
 });
 
+ending('in a working folder that was removed, create() fails and says so', async () => {
+  const stdout = await endsWell(`import { mkdtempSync, rmdirSync } from 'node:fs';
+    ${IMPORT}
+    process.chdir(mkdtempSync(${JSON.stringify(join(tmpdir(), 'semantic-vision-gone-'))}));
+    rmdirSync(process.cwd());
+    const error = await SemanticVision.create({ workers: 2 }).catch((error) => error);
+    console.log(error.code, error.message);`);
+  assert.match(stdout, /^WORKER_FAILED The working folder .* does not exist/);
+});
+
 ending.run();
 
 const consumers = suite('who can use the package');
@@ -218,6 +233,27 @@ consumers('require', async () => {
   );
   assert.is(stdout, '768 true true\n');
 });
+
+consumers(
+  'require by a Node that cannot require() ES modules, as 20.9 to 20.18 and Jest cannot',
+  async () => {
+    const flag = '--no-experimental-require-module';
+    if (!process.allowedNodeEnvironmentFlags.has(flag)) return; // the tests above ran on such a Node
+    const { ending } = start(
+      `const { SemanticVision } = require('semantic-vision');
+    SemanticVision.create({ model: ${JSON.stringify(TINY_MODEL)}, workers: 1 }).then(async (vision) => {
+      const { vector } = await vision.embedImage(${JSON.stringify(photo('two-dogs'))});
+      console.log(vector.length);
+      await vision.close();
+    });`,
+      'cjs',
+      [],
+      [flag],
+    );
+    const { code, stdout, stderr } = await ending;
+    assert.equal([code, stdout, stderr], [0, '96\n', '']);
+  },
+);
 
 consumers('import and require in one process share error classes and agree on vectors', async () => {
   const stdout = await endsWell(`import { createRequire } from 'node:module';
@@ -289,22 +325,41 @@ export async function main(): Promise<number> {
 const NAMES = 'SemanticVision, VisionError, ERROR_CODES';
 const TYPES = 'SemanticVisionOptions, ImageEmbedding, VisionErrorCode';
 
+/** What the compiler says of the project's files and of this package's types; those of @types/node are not its business. */
+function complaints(...args: string[]): string[] {
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { stdout, status, error } = spawnSync(process.execPath, [tsc, ...args], {
+    cwd: project,
+    encoding: 'utf8',
+  });
+  // 0: nothing was said, 2: something was. All else is no answer.
+  assert.ok(
+    error === undefined && (status === 0 || (status === 2 && stdout !== '')),
+    `tsc ended with ${status}: ${stdout}`,
+  );
+  return stdout.split('\n').filter((line) => line !== '' && !/^(\.\.\/)*\S*@types\/node\//.test(line));
+}
+
 consumers('TypeScript compiles against it, as ESM and as CommonJS, with every check on', () => {
   const imports = `import { ${NAMES}, type ${TYPES.replaceAll(', ', ', type ')} } from 'semantic-vision';\n`;
   writeFileSync(join(project, 'consumer.mts'), imports + CONSUMER);
   writeFileSync(join(project, 'consumer.cts'), imports + CONSUMER);
-  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const flags =
     '--noEmit --strict --module nodenext --target es2022 --lib es2022,esnext.disposable --types node --exactOptionalPropertyTypes --noUncheckedIndexedAccess';
-  const { stdout, status } = spawnSync(
-    process.execPath,
-    [tsc, ...flags.split(' '), '--skipLibCheck', 'false', 'consumer.mts', 'consumer.cts'],
-    { cwd: project, encoding: 'utf8' },
+  assert.equal(
+    complaints(...flags.split(' '), '--skipLibCheck', 'false', 'consumer.mts', 'consumer.cts'),
+    [],
   );
-  // The typings of @types/node are not this package's business.
-  const ours = stdout.split('\n').filter((line) => line !== '' && !/^(\.\.\/)*\S*@types\/node\//.test(line));
-  assert.equal(ours, []);
-  assert.ok(status === 0 || ours.length === 0);
+});
+
+// What users compile with who do not ask for the newest: types of ours that need more would be errors in their builds.
+consumers('its types need nothing that ES2020 has not, for imports and for require', () => {
+  const source =
+    "import { SemanticVision, VisionError } from 'semantic-vision';\n" +
+    'export const create = SemanticVision.create;\nexport const causeOf = (error: VisionError): unknown => error.cause;\n';
+  for (const extension of ['mts', 'cts']) writeFileSync(join(project, `types.${extension}`), source);
+  const flags = '--noEmit --strict --module node16 --moduleResolution node16 --target es2020 --types node';
+  assert.equal(complaints(...flags.split(' '), 'types.mts', 'types.cts'), []);
 });
 
 consumers.after(() => rmSync(project, { recursive: true }));

@@ -1,6 +1,7 @@
 // Exit codes, and how anything that was thrown becomes a code, a message and an exit code.
-import { debuglog } from 'node:util';
+import { debuglog, inspect } from 'node:util';
 import { VisionError, messageOf, type VisionErrorCode } from '../errors.js';
+import { printable } from './printable.js';
 
 /** What the process ends with; 128 + the signal's number comes from {@link Interrupts}. */
 export const EXIT = { ok: 0, inputsFailed: 1, usage: 2, failed: 3 } as const;
@@ -27,7 +28,7 @@ export class CommandError extends Error {
    * @param message - what was expected, what came, and what to do
    * @param options - `cause`: the error underneath
    */
-  constructor(code: CommandErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: CommandErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'CommandError';
     this.code = code;
@@ -54,7 +55,7 @@ const debug = debuglog('semantic-vision');
  * @returns what to show and to exit with
  */
 export function failureOf(error: unknown): Failure {
-  debug('%o', error);
+  if (debug.enabled) debug('%s', inspect(error, { depth: 4 }).split('\n').map(printable).join('\n'));
   if (!(error instanceof VisionError) && !(error instanceof CommandError)) {
     return { code: 'INTERNAL', message: messageOf(error), exitCode: EXIT.failed };
   }

@@ -1,6 +1,8 @@
 // The options that commands share, and the checks that turn their text into values.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { COLOUR_FORM, formatColour, parseColour } from '../colour.js';
+import { CommandError } from './failure.js';
+import { holdsBytes } from './names.js';
 import type { OutputOptions } from './output.js';
 
 /** Where a model comes from. */
@@ -22,6 +24,21 @@ export interface RunFlags extends ModelFlags {
 
 /** Options of every command. */
 export type CommonFlags = OutputOptions;
+
+/**
+ * Refuses values that are no text: only files to read may have any name.
+ * @param flags - of a command
+ * @throws `USAGE`
+ */
+export function requireText(flags: object): void {
+  for (const [name, value] of Object.entries(flags)) {
+    const texts = [value as unknown].flat().filter((each) => typeof each === 'string');
+    const wrong = texts.find(holdsBytes);
+    if (wrong === undefined) continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new CommandError('USAGE', `Expected UTF-8 for --${flag} but received ${wrong}.`);
+  }
+}
 
 /**
  * Adds the options that every command has.

@@ -1,8 +1,9 @@
 // A folder that `index build` made: the stored index, and beside it what it was built with: model and background.
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
 import { VectorIndex, type SemanticVision } from '../index.js';
+import { makeFolder } from '../make-folder.js';
 import { CommandError } from './failure.js';
 import type { RunFlags } from './flags.js';
 
@@ -99,7 +100,7 @@ export async function rememberModel(folder: string, flags: RunFlags, vision: Sem
   const path = join(folder, MODEL_FILE);
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(temporary, `${JSON.stringify(choice)}\n`);
     await rename(temporary, path);
   } catch (cause) {

@@ -1,7 +1,10 @@
 // From the arguments of a command to a stream of files: paths as they are, folders walked, `-` read from standard input.
-import { addAbortSignal } from 'node:stream';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import type { VisionError } from '../errors.js';
+import { CommandError } from './failure.js';
+import { forSystem, local, textOf } from './names.js';
 import { walkFiles, type FoundFile, type WalkListeners } from './walk.js';
 
 /** A file to work on. */
@@ -18,10 +21,14 @@ export interface ListOptions extends WalkListeners {
   signal: AbortSignal;
 }
 
+// No system has longer paths. A list without a single separator must not fill the memory.
+const LONGEST_PATH_BYTES = 128 * 1024;
+
 /**
  * Lists the files that arguments stand for, as they are needed.
  * @param paths - files, folders, `-`
  * @param options - see {@link ListOptions}
+ * @throws `USAGE` for a list that holds no separator where one must be
  * @yields files; the id is the path as given, or for a file found in a folder the folder joined with its place in there
  */
 export async function* listFiles(
@@ -65,14 +72,14 @@ async function* expand(
   path: string,
   { onUnreadable, onIrregular }: ListOptions,
 ): AsyncGenerator<ListedFile, void, undefined> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await stat(forSystem(path)).catch(() => undefined);
   if (found?.isDirectory() !== true) {
-    yield { path, id: path, walked: false };
+    yield { path: found === undefined ? path : local(path), id: path, walked: false };
     return;
   }
   try {
     for await (const file of walkFiles(path, { onUnreadable, onIrregular }))
-      yield { path: file.path, id: file.path, walked: true };
+      yield { path: file.path, id: join(path, file.id), walked: true };
   } catch (error) {
     onUnreadable?.(error as VisionError, path);
   }
@@ -80,12 +87,28 @@ async function* expand(
 
 async function* standardInput({ separator, signal }: ListOptions): AsyncGenerator<string, void, undefined> {
   // A pipe that stays open would keep the process alive after everything else has stopped.
-  const input = addAbortSignal(signal, process.stdin.setEncoding('utf8'));
-  let rest = '';
+  const input: AsyncIterable<Buffer> = addAbortSignal(signal, process.stdin);
+  let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of input) {
-    const parts = (rest + String(chunk)).split(separator);
-    rest = parts.pop() ?? '';
-    for (const part of parts) if (part !== '') yield part;
+    const bytes = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(separator); end !== -1; end = bytes.indexOf(separator, start)) {
+      if (end > start) yield textOf(bytes.subarray(start, end));
+      start = end + 1;
+    }
+    rest = bytes.subarray(start);
+    if (rest.length > LONGEST_PATH_BYTES) throw endless(separator);
   }
-  if (rest !== '') yield rest;
+  if (rest.length > 0) yield textOf(rest);
+}
+
+function endless(separator: ListOptions['separator']): CommandError {
+  const [expected, advice] =
+    separator === '\0'
+      ? ['NUL', 'Leave -0 out if there is one path a line.']
+      : ['a line break', 'Use -0 if the list is separated by NUL.'];
+  return new CommandError(
+    'USAGE',
+    `Expected ${expected} after each path on standard input but received ${LONGEST_PATH_BYTES} bytes without one. ${advice}`,
+  );
 }

@@ -2,22 +2,38 @@
 import { constants } from 'node:os';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+// Longer than an image takes, and than a reader that still reads. What is waited for beyond that cannot be told to stop: a
+// file that does not open, a decoder that hangs, a reader that does not read.
+const PATIENCE_MS = 5000;
+
+/** Names of the signals. */
+export type SignalName = (typeof SIGNALS)[number];
 
 /** Why a command was asked to stop. */
-export type StopReason = (typeof SIGNALS)[number] | 'EPIPE';
+export type StopReason = SignalName | 'EPIPE';
+
+/** Who is told. */
+export interface InterruptListeners {
+  /** Called for the first signal, before the abort. */
+  onSignal: (name: SignalName) => void;
+  /** Called when the process is ended although it has not stopped. */
+  onGiveUp: (name: SignalName) => void;
+}
 
 /** Turns signals into one AbortSignal, and knows the exit code that goes with it. */
 export class Interrupts {
   readonly #controller = new AbortController();
-  readonly #onSignal: (name: StopReason) => void;
+  readonly #listeners: InterruptListeners;
   #reason: StopReason | undefined;
+  #keeping = 0;
+  #patience: NodeJS.Timeout | undefined;
 
   /**
    * Starts listening.
-   * @param onSignal - called for the first signal, before the abort
+   * @param listeners - see {@link InterruptListeners}
    */
-  constructor(onSignal: (name: StopReason) => void) {
-    this.#onSignal = onSignal;
+  constructor(listeners: InterruptListeners) {
+    this.#listeners = listeners;
     for (const name of SIGNALS) process.on(name, this.#receive);
   }
 
@@ -42,17 +58,43 @@ export class Interrupts {
     this.#stop('EPIPE');
   }
 
-  readonly #receive = (name: NodeJS.Signals): void => {
+  /**
+   * Does what must be finished once it is begun: the first signal does not end the process before, however long it takes.
+   * @param work - saves
+   * @returns what the work returns
+   */
+  async keep<T>(work: () => Promise<T>): Promise<T> {
+    this.#keeping++;
+    try {
+      return await work();
+    } finally {
+      this.#keeping--;
+      this.#patience?.refresh();
+    }
+  }
+
+  readonly #receive = (signal: NodeJS.Signals): void => {
+    const name = signal as SignalName;
     if (this.#reason !== undefined) {
-      // The default way to die of a signal: at once, whatever native code is running, where process.exit() would wait
-      // for it (docs/decisions/0004-exit-gate.md).
-      for (const other of SIGNALS) process.off(other, this.#receive);
-      process.kill(process.pid, name);
+      this.#end(name);
       return;
     }
-    this.#onSignal(name as StopReason);
-    this.#stop(name as StopReason);
+    this.#listeners.onSignal(name);
+    // Alone it keeps nothing alive.
+    this.#patience = setTimeout(() => {
+      if (this.#keeping > 0) return; // runs again after that
+      this.#listeners.onGiveUp(name);
+      this.#end(name);
+    }, PATIENCE_MS).unref();
+    this.#stop(name);
   };
+
+  // The default way to die of a signal: at once, whatever native code is running, where process.exit() would wait for it
+  // (docs/decisions/0004-exit-gate.md), and whatever hangs in libuv's threads, for which it would wait as well.
+  #end(name: SignalName): void {
+    for (const other of SIGNALS) process.off(other, this.#receive);
+    process.kill(process.pid, name);
+  }
 
   #stop(reason: StopReason): void {
     this.#reason ??= reason;

@@ -3,6 +3,7 @@ import { access, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { messageOf } from '../errors.js';
 import { CommandError } from './failure.js';
+import { json } from './printable.js';
 
 // The number of rows is known only at the end, so the header has this size from the start, whatever it will say. The
 // format wants a multiple of 64; the longest dictionary that two safe integers can give fits.
@@ -87,7 +88,7 @@ export class NpyWriter {
   async append(vector: Float32Array, about: unknown): Promise<void> {
     await attempt(this.#path, async () => {
       await this.#matrix.appendFile(Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength));
-      await this.#ids.appendFile(`${JSON.stringify(about)}\n`);
+      await this.#ids.appendFile(`${json(about)}\n`);
     });
     this.#rows++;
   }

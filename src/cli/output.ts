@@ -1,6 +1,8 @@
-// Everything a command prints: results on stdout, notes, errors and the progress bar on stderr.
+// Everything a command prints: results on stdout, notes, errors and the progress bar on stderr. Nothing goes round it, and
+// what it prints for people is escaped here.
 import { once } from 'node:events';
 import type { Failure } from './failure.js';
+import { json, printable } from './printable.js';
 import { ProgressBar, type Unit } from './progress.js';
 
 /** Options that decide what is printed. */
@@ -25,18 +27,26 @@ export class Output {
   readonly stdoutIsTerminal: boolean;
   readonly #quiet: boolean;
   readonly #streams: Streams;
+  readonly #signal: AbortSignal | undefined;
   readonly #canRedraw: boolean;
   readonly #color: boolean;
   #bar: ProgressBar | undefined;
 
   /**
    * @param options - `--json`, `--quiet`
+   * @param signal - gives up waiting for a reader that is slow
    * @param streams - where to print
    * @param env - `NO_COLOR` (any value but the empty one) and `TERM=dumb` switch colours off, the latter the bar as well
    */
-  constructor(options: OutputOptions, streams: Streams = process, env = process.env) {
+  constructor(
+    options: OutputOptions,
+    signal?: AbortSignal,
+    streams: Streams = process,
+    env: NodeJS.ProcessEnv = process.env,
+  ) {
     this.json = options.json === true;
     this.#quiet = options.quiet === true;
+    this.#signal = signal;
     this.#streams = streams;
     this.stdoutIsTerminal = streams.stdout.isTTY;
     this.#canRedraw = streams.stderr.isTTY && env.TERM !== 'dumb';
@@ -44,25 +54,23 @@ export class Output {
   }
 
   /**
-   * Prints a line on stdout, and waits when the reader is slow.
-   * @param text - without a line break at its end
-   * @param signal - gives up waiting
+   * Prints a line of JSON on stdout, and waits when the reader is slow.
+   * @param value - plain data
+   * @throws AbortError when the signal fires meanwhile
    */
-  async line(text: string, signal?: AbortSignal): Promise<void> {
-    this.#bar?.clear();
-    if (!this.#streams.stdout.write(`${text}\n`)) {
-      await once(this.#streams.stdout, 'drain', signal === undefined ? {} : { signal });
-    }
+  async line(value: unknown): Promise<void> {
+    await this.#print(json(value));
   }
 
   /**
    * Prints the result of a command.
    * @param value - printed as one JSON document with `--json`
-   * @param human - what people get to read instead
+   * @param human - the lines that people get to read instead
+   * @throws AbortError when the signal fires while the reader is waited for
    */
-  async result(value: unknown, human: () => string): Promise<void> {
-    const text = this.json ? JSON.stringify(value, undefined, 2) : human();
-    if (text !== '') await this.line(text);
+  async result(value: unknown, human: () => readonly string[]): Promise<void> {
+    const lines = this.json ? [json(value, 2)] : human().map(printable);
+    if (lines.length > 0) await this.#print(lines.join('\n'));
   }
 
   /**
@@ -72,7 +80,7 @@ export class Output {
    */
   note(text: string, document?: object): void {
     if (this.json) {
-      if (document !== undefined) this.#complain(JSON.stringify(document));
+      if (document !== undefined) this.#complain(json(document));
     } else if (!this.#quiet) {
       this.#complain(printable(text));
     }
@@ -85,7 +93,7 @@ export class Output {
    */
   error({ code, message }: Pick<Failure, 'code' | 'message'>, input?: string): void {
     if (this.json) {
-      this.#complain(JSON.stringify({ error: { code, message, input } }));
+      this.#complain(json({ error: { code, message, input } }));
       return;
     }
     const [start, end] = this.#color ? RED : ['', ''];
@@ -109,22 +117,16 @@ export class Output {
     return this.#bar;
   }
 
+  async #print(text: string): Promise<void> {
+    this.#bar?.clear();
+    if (this.#streams.stdout.write(`${text}\n`)) return;
+    await once(this.#streams.stdout, 'drain', this.#signal && { signal: this.#signal });
+  }
+
   #complain(text: string): void {
     this.#bar?.clear();
     this.#streams.stderr.write(`${text}\n`);
   }
-}
-
-/**
- * Makes text harmless to lines and terminals: names of files may hold line breaks and escape sequences.
- * @param text - what people get to read
- * @returns the text with its control characters escaped as in JSON
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => {
-    const short = JSON.stringify(character).slice(1, -1);
-    return short === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : short;
-  });
 }
 
 /**
@@ -133,7 +135,8 @@ export function printable(text: string): string {
  * @param right - columns that are aligned to the right, from 0
  * @returns lines
  */
-export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  // Before they are measured.
   const cells = rows.map((row) => row.map(printable));
   const widths = (cells[0] ?? []).map((_, column) =>
     Math.max(...cells.map((row) => (row[column] ?? '').length)),
@@ -142,5 +145,5 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
     const width = widths[column] ?? 0;
     return right.includes(column) ? cell.padStart(width) : cell.padEnd(width);
   };
-  return cells.map((row) => row.map(align).join('  ').trimEnd()).join('\n');
+  return cells.map((row) => row.map(align).join('  ').trimEnd());
 }

@@ -1,4 +1,5 @@
 // A progress bar: one line that is drawn over, at most ten times a second, on a terminal.
+import { printable } from './printable.js';
 
 /** The terminal to draw on. */
 export interface Terminal {
@@ -95,7 +96,8 @@ export class ProgressBar {
       );
       if (rate > 0 && done < total) parts.push(`${duration((total - done) / rate)} left`);
     }
-    if (note !== '') parts.push(note);
+    // May name a file, which a server may have named.
+    if (note !== '') parts.push(printable(note));
     return parts.join('  ');
   }
 }

@@ -5,6 +5,7 @@ import { isForeignImage, unsupportedFormat } from '../image/recognise/recognise.
 import { recogniseFile } from '../recognise-file.js';
 import { mapOrdered } from '../stream.js';
 import { hasImageName } from './image-names.js';
+import { forLibrary } from './names.js';
 import type { PassedOver } from './passed-over.js';
 import type { FoundFile } from './walk.js';
 
@@ -65,7 +66,7 @@ export async function* selectImages<F extends FoundFile>(
 
 async function lookInto(path: string, isExpected: boolean): Promise<Look> {
   try {
-    const { found, head } = await recogniseFile(path);
+    const { found, head } = await recogniseFile(forLibrary(path));
     // What is wrong with an empty file the library says best.
     if (found?.format !== undefined || (isExpected && head.length === 0)) return { select: true, found };
     if (!isExpected && !isForeignImage(found)) return { select: false, found };

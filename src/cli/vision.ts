@@ -9,6 +9,7 @@ import {
 } from '../index.js';
 import type { ModelFlags, RunFlags } from './flags.js';
 import type { Context } from './context.js';
+import { forLibrary } from './names.js';
 import type { FoundFile } from './walk.js';
 
 /**
@@ -110,7 +111,7 @@ export async function* embedFiles<F extends FoundFile>(
   const paths = async function* () {
     for await (const file of files) {
       underWay.push(file);
-      yield file.path;
+      yield forLibrary(file.path);
     }
   };
   for await (const result of vision.embedImages(paths(), { signal })) {

@@ -1,17 +1,21 @@
 // Walks a folder for files, however many there are: nothing is kept but the folders still to be read.
+import type { Dirent } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Dirent } from 'node:fs';
 import { messageOf, VisionError } from '../errors.js';
 import { hasImageName } from './image-names.js';
+import { forSystem, local, textOf } from './names.js';
 
-/** A file found. */
+/** A file found. Its names are text as from {@link textOf}. */
 export interface FoundFile {
-  /** To open it: the walked folder joined with the id. */
+  /** To open it: the walked folder joined with the id, and no URL, whatever it looks like. */
   path: string;
   /** Relative to the walked folder, with `/` between its parts on every platform. */
   id: string;
 }
+
+// Names as bytes: as text those that are no UTF-8 would be lost. The types do not know that one may ask for it.
+const AS_BYTES = 'buffer' as BufferEncoding;
 
 /** What is neither a file nor a folder, nor a link to one. */
 export type IrregularKind = 'links to nothing' | 'special files';
@@ -41,14 +45,17 @@ export async function* walkFiles(
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     const path = join(root, folder);
     try {
-      for await (const entry of await opendir(path, { bufferSize: 256 })) {
-        if (entry.name.startsWith('.')) continue;
-        const id = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        const kind = await kindOf(entry, join(root, id));
+      const entries = await opendir(forSystem(path), { encoding: AS_BYTES, bufferSize: 256 });
+      for await (const entry of entries) {
+        const name = textOf(entry.name as unknown as Buffer);
+        if (name.startsWith('.')) continue;
+        const id = folder === '' ? name : `${folder}/${name}`;
+        const file = { path: local(join(root, id)), id };
+        const kind = await kindOf(entry, file.path);
         if (kind === 'folder') waiting.push(id);
-        else if (kind === 'file') yield { path: join(root, id), id };
+        else if (kind === 'file') yield file;
         else if (kind === 'link to a folder') continue;
-        else if (hasImageName(id)) yield { path: join(root, id), id };
+        else if (hasImageName(id)) yield file;
         else onIrregular?.(kind);
       }
     } catch (cause) {
@@ -66,7 +73,7 @@ async function kindOf(
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'folder';
   // A link; or a file system that does not say what its entries are.
-  const found = await stat(path).catch(() => undefined);
+  const found = await stat(forSystem(path)).catch(() => undefined);
   if (found === undefined) return 'links to nothing';
   if (found.isFile()) return 'file';
   return found.isDirectory() ? 'link to a folder' : 'special files';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
 import { loadNative } from '../native-package.js';
 import { packageRoot } from '../package-root.js';
+import { isError } from '../realm.js';
 import type { Orientation } from './exif-orientation.js';
 
 /** Where the pixels lie in a buffer of interleaved 8-bit RGB or RGBA. */
@@ -82,7 +83,9 @@ type ResizeNumbers = [
 /** What native/addon.cc exports; each signature is repeated above its C++ function. */
 interface Addon {
   byteDotProducts(): string[];
+  canStartThreads(count: number): boolean;
   endWithParent(): void;
+  holdThreadEnd(flags: Int32Array): void;
   kernelImplementation(): string;
   kernelImplementations(): string[];
   normalize(
@@ -97,6 +100,7 @@ interface Addon {
     target: Float32Array,
     implementation?: string,
   ): void;
+  releaseThreadEnd(flags: Int32Array): void;
   resize(source: Uint8Array, ...rest: [...ResizeNumbers, target: Uint8Array, implementation?: string]): void;
   resizeNormalize(
     source: Uint8Array,
@@ -114,7 +118,7 @@ function addon(): Addon {
   } catch (error) {
     // The addon itself refuses an unknown SEMANTIC_VISION_KERNEL; everything else means that it did not load.
     const cause: unknown = error instanceof VisionError ? error.cause : undefined;
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'INVALID_OPTION')) throw error;
+    if (!(isError(cause) && 'code' in cause && cause.code === 'INVALID_OPTION')) throw error;
     throw new VisionError('INVALID_OPTION', cause.message, { cause });
   }
 }
@@ -124,7 +128,7 @@ function checked<Result>(call: () => Result): Result {
   try {
     return call();
   } catch (cause) {
-    const outOfMemory = cause instanceof Error && 'code' in cause && cause.code === 'OUT_OF_MEMORY';
+    const outOfMemory = isError(cause) && 'code' in cause && cause.code === 'OUT_OF_MEMORY';
     throw new VisionError(outOfMemory ? 'OUT_OF_MEMORY' : 'INVALID_ARGUMENT', messageOf(cause), { cause });
   }
 }
@@ -140,6 +144,17 @@ export function byteDotProducts(): string[] {
 }
 
 /**
+ * Asks whether the system grants more threads, for those who can't bear a refusal: ONNX Runtime hangs when it gets some of
+ * its threads and then no more.
+ * @param count - how many
+ * @returns whether so many can be there at once; none of them is left
+ * @throws {VisionError} NATIVE_UNAVAILABLE; INVALID_OPTION when `SEMANTIC_VISION_KERNEL` names none of the implementations
+ */
+export function canStartThreads(count: number): boolean {
+  return addon().canStartThreads(count);
+}
+
+/**
  * For child processes: ends this process, whatever it is doing, when its standard input ends. The parent holds the other
  * end and lets go of it when it ends itself, however that comes about.
  * @throws {VisionError} WORKER_FAILED when no thread can be started to watch; NATIVE_UNAVAILABLE; INVALID_OPTION when
@@ -152,6 +167,23 @@ export function endWithParent(): void {
   } catch (cause) {
     throw new VisionError('WORKER_FAILED', `${messageOf(cause)}.`, { cause });
   }
+}
+
+/**
+ * Has this thread, when another one ends it (`worker.terminate()`), set the first flag to 1 and wait until all others are 0.
+ * @param flags - of shared memory
+ * @returns takes that back
+ * @throws {VisionError} WORKER_FAILED when the end cannot be watched; NATIVE_UNAVAILABLE; INVALID_OPTION when
+ * `SEMANTIC_VISION_KERNEL` names none of the implementations
+ */
+export function holdThreadEnd(flags: Int32Array<SharedArrayBuffer>): () => void {
+  const native = addon();
+  try {
+    native.holdThreadEnd(flags);
+  } catch (cause) {
+    throw new VisionError('WORKER_FAILED', `${messageOf(cause)}.`, { cause });
+  }
+  return () => native.releaseThreadEnd(flags);
 }
 
 /**

@@ -3,6 +3,7 @@ import type Sharp from 'sharp';
 import type { OutputInfo, Sharp as SharpImage } from 'sharp';
 import { VisionError, messageOf } from '../errors.js';
 import { isInstalled, loadNative } from '../native-package.js';
+import { noThread, saysNoThread } from '../no-thread.js';
 import { cmykToRgb } from './cmyk.js';
 import type { Orientation } from './exif-orientation.js';
 import { tooManyPixels, type ImageHeader } from './header.js';
@@ -64,6 +65,7 @@ async function raw(
     if (message.includes('exceeds pixel limit')) {
       throw tooManyPixels(header.width, header.height, limitInputPixels, 'in one of its pictures');
     }
+    if (saysNoThread(cause)) throw noThread('A thread of sharp', cause);
     // libvips says the same several times, a line each.
     throw decodeFailed(header.format, (message.split('\n', 1)[0] ?? message).replace(/[.:]?\s*$/, ''), cause);
   }

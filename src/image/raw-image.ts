@@ -1,6 +1,6 @@
 // Checks pixels that a caller gives.
-import { isUint8Array } from 'node:util/types';
 import { VisionError, expectedButReceived } from '../errors.js';
+import { isUint8Array, isUint8ClampedArray } from '../realm.js';
 import type { RawImage } from '../types.js';
 import { tooManyPixels } from './header.js';
 
@@ -36,7 +36,7 @@ export function checkRawImage(image: RawImage, limitInputPixels = Infinity): Che
   if (channels !== 3 && channels !== 4) {
     throw new VisionError('INVALID_ARGUMENT', expectedButReceived('image.channels', '3 or 4', channels));
   }
-  if (!isUint8Array(data) && !(data instanceof Uint8ClampedArray)) {
+  if (!isUint8Array(data) && !isUint8ClampedArray(data)) {
     throw new VisionError('INVALID_ARGUMENT', expectedButReceived('image.data', 'a Uint8Array', data));
   }
   const pixels = image.width * image.height;

@@ -1,8 +1,9 @@
 // Files of a stored index: a save is one new generation of files and one rename; a load checks before it believes.
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import type { Entry, SavedEntry } from './contents.js';
 import { checkGraphFile } from './graph-file.js';
 import {
@@ -46,7 +47,7 @@ export async function saveGeneration(
   const manifestPath = join(folder, names.manifest);
   const ours = [names.graph, names.entries, names.manifest].map((name) => join(folder, name));
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const { entries, ...state } = await capture(join(folder, names.graph));
     const manifest: Manifest = {
       ...state,

@@ -1,6 +1,7 @@
 // VectorIndex: vectors under string ids, with metadata, found by nearness. Composes the graph, the store and the search.
 import { resolve } from 'node:path';
 import { describe, expectedButReceived, VisionError } from '../errors.js';
+import { ownSignal } from '../realm.js';
 import { addAll } from './add-many.js';
 import { Contents, type Entry } from './contents.js';
 import { Graph } from './graph.js';
@@ -144,16 +145,16 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
   ): Promise<number> {
     this.#live();
     requireKnown(options, ['signal']);
-    if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-      const expected = 'an AbortSignal';
+    const signal = options.signal === undefined ? undefined : ownSignal(options.signal);
+    if (options.signal !== undefined && signal === undefined) {
       throw new VisionError(
         'INVALID_OPTION',
-        expectedButReceived('option "signal"', expected, options.signal),
+        expectedButReceived('option "signal"', 'an AbortSignal', options.signal),
       );
     }
     const addOne = ({ id, vector, metadata }: IndexEntry<M>): void => this.add(id, vector, metadata);
     // Makes room for a save or compaction under way; it would be correct without, but slower.
-    return addAll(entries, addOne, () => this.#running, options.signal);
+    return addAll(entries, addOne, () => this.#running, signal);
   }
 
   /**

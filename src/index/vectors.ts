@@ -1,5 +1,6 @@
 // Vectors on their way in: what a caller gives becomes the Float32Array that the graph holds.
 import { describe, expectedButReceived, VisionError } from '../errors.js';
+import { isFloat32Array } from '../realm.js';
 import type { Embedding } from '../types.js';
 import type { IndexSettings, IndexSpace } from './settings.js';
 
@@ -26,8 +27,8 @@ export function readVector(
   settings: IndexSettings,
   model: string | undefined,
 ): { vector: Float32Array; model: string | undefined } {
-  const embedding = input instanceof Float32Array ? undefined : requireEmbedding(input, what);
-  const given = input instanceof Float32Array ? input : input.vector;
+  const embedding = isFloat32Array(input) ? undefined : requireEmbedding(input, what);
+  const given = isFloat32Array(input) ? input : input.vector;
   if (embedding !== undefined) requireSameModel(embedding.model, model, what);
   if (given.length !== settings.dimensions) {
     throw new VisionError(
@@ -60,7 +61,7 @@ function copyOf(given: Float32Array, what: string, space: IndexSpace): Float32Ar
     );
   }
   if (Math.abs(length - 1) <= UNIT_TOLERANCE) return Float32Array.from(given);
-  return given.map((component) => component / length);
+  return Float32Array.from(given, (component) => component / length);
 }
 
 /**
@@ -91,7 +92,7 @@ export function clampCosine(value: number): number {
 
 function requireEmbedding(input: unknown, what: string): Embedding {
   const { vector, model } = (input ?? {}) as { vector?: unknown; model?: unknown };
-  if (vector instanceof Float32Array && typeof model === 'string' && model !== '') return input as Embedding;
+  if (isFloat32Array(vector) && typeof model === 'string' && model !== '') return input as Embedding;
   throw new VisionError(
     'INVALID_ARGUMENT',
     expectedButReceived(what, 'a Float32Array or an embedding ({ vector, model })', input),

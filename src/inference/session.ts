@@ -3,6 +3,8 @@ import type * as OnnxRuntime from 'onnxruntime-node';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { VisionError, messageOf } from '../errors.js';
 import { loadNative } from '../native-package.js';
+import { noThread, saysNoThread } from '../no-thread.js';
+import { isFloat32Array } from '../realm.js';
 import { EMBEDDING_OUTPUTS } from './embedding-outputs.js';
 import { fromFloat16, toFloat16 } from './float16.js';
 
@@ -10,6 +12,8 @@ import { fromFloat16, toFloat16 } from './float16.js';
 const TOKENS_OUTPUT = 'last_hidden_state';
 
 const INPUT_TYPES = { pixel_values: ['float32', 'float16'], input_ids: ['int64'] };
+// What it logs as an error it also throws: without this, each would be printed on the program's stderr as well.
+const FATAL = 4;
 const OTHER_EXPORT = ' Export the tower by itself, as the feature-extraction task does.';
 
 // ONNX Runtime runs on float32 what it has no float16 kernels for, by casting; not everything, and not everywhere.
@@ -117,7 +121,7 @@ export class TowerSession {
     return Array.from({ length: rows }, (_, row) => {
       const start = (row * data.length) / rows;
       const embedding = data.subarray(start, start + dimensions);
-      return embedding instanceof Float32Array ? embedding : fromFloat16(embedding);
+      return isFloat32Array(embedding) ? embedding : fromFloat16(embedding);
     });
   }
 
@@ -178,7 +182,7 @@ export class ObservedSession {
     return new Map(
       outputs.map((name) => {
         const data = results[name]?.data;
-        if (data instanceof Float32Array) return [name, data];
+        if (isFloat32Array(data)) return [name, data];
         throw new VisionError(
           'MODEL_INVALID',
           `Expected float32 in output "${name}" but found another type.`,
@@ -196,8 +200,9 @@ export class ObservedSession {
 async function load(path: string, options: Record<string, unknown>): Promise<InferenceSession> {
   const { InferenceSession } = onnxRuntime();
   try {
-    return await InferenceSession.create(path, options);
+    return await InferenceSession.create(path, { logSeverityLevel: FATAL, ...options });
   } catch (cause) {
+    if (saysNoThread(cause)) throw noThread('The threads of an ONNX Runtime session', cause);
     throw new VisionError('MODEL_INVALID', `ONNX Runtime cannot load ${path}: ${reasonOf(cause)}`, {
       cause,
     });

@@ -4,7 +4,6 @@ import { VisionError, type VisionErrorCode } from '../errors.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
-import { requireThreads } from '../pool/require-threads.js';
 import type { TextFiles } from '../pool/protocol.js';
 import { digestsFor } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
@@ -89,7 +88,6 @@ export async function listModels(options: { cacheDir?: string | undefined } = {}
  */
 export async function pullModel(model: string, options: FetchOptions = {}): Promise<PulledModel> {
   const request = resolveFetchOptions(model, options);
-  requireThreads();
   const hasher = new Hasher();
   // Whoever fetches a model again wants to have it whole: what is there is read.
   const digests = digestsFor(hasher, request, { believe: false });
@@ -113,7 +111,6 @@ export async function modelInfo(
   options: Omit<FetchOptions, 'localFilesOnly' | 'onProgress'> = {},
 ): Promise<ModelDetails> {
   const request = { ...resolveFetchOptions(model, options), localFilesOnly: true };
-  requireThreads();
   const hasher = new Hasher();
   const digests = digestsFor(hasher, request);
   try {

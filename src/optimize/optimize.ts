@@ -9,7 +9,8 @@ import { fuseGelu } from './passes/fuse-gelu.js';
 import { fuseLayerNorm } from './passes/fuse-layer-norm.js';
 import { groundShapes } from './passes/ground-shapes.js';
 import { keepPooledOutput } from './passes/keep-pooled-output.js';
-import type { Pass, PassReport } from './passes/pass.js';
+import type { Pass } from './passes/pass.js';
+import type { PassReport } from './passes/report.js';
 import { removeDead } from './passes/remove-dead.js';
 
 /** What fusing did to a model. */

@@ -210,7 +210,7 @@ function quoted(words: string): string {
 export function notStarted(how: string, cause: unknown): VisionError {
   return new VisionError(
     'WORKER_FAILED',
-    `The decoder process of option "isolation" ${how}. Check that this machine lets the program start processes.`,
+    `The decoder process of option "isolation" ${how}. Check that this machine lets the program start processes, and enough of them: RLIMIT_NPROC ("ulimit -u"), the pids limit of a container.`,
     { cause },
   );
 }

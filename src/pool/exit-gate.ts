@@ -5,8 +5,13 @@
 // memory, until the workers have left native code, and none of them enters it any more. Each job under way has a flag of
 // its own, so that the pool can lower the one of a worker that died and will not do so itself. Threads that are still
 // loading their modules and addons are counted and waited for as well: see worker-entry.cts.
+//
+// The same holds where the pool itself was started in a thread and that one is ended from outside: it runs no JavaScript
+// any more, so the addon waits.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
+import { holdThreadEnd } from '../image/binding.js';
 import { packageRoot } from '../package-root.js';
 
 /** Shared by the pool and its workers: see {@link enterNative} and {@link ExitGate}. */
@@ -68,13 +73,16 @@ const open = new Set<ExitGate>();
 /** One for each pool; holds the process's exit until its workers are out of native code. */
 export class ExitGate {
   readonly memory: GateMemory;
+  readonly #letThreadEnd: (() => void) | undefined;
 
   /**
-   * Opens a gate and watches for the process's exit.
+   * Opens a gate and watches for the process's exit, or that of the thread that it stands in.
    * @param slots - most jobs at once
+   * @throws `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
    */
   constructor(slots: number) {
     this.memory = new Int32Array(new SharedArrayBuffer((FIRST_SLOT + slots) * Int32Array.BYTES_PER_ELEMENT));
+    if (!isMainThread) this.#letThreadEnd = holdThreadEnd(this.memory);
     if (open.size === 0) process.on('exit', stopAll);
     open.add(this);
   }
@@ -93,6 +101,7 @@ export class ExitGate {
   release(): void {
     open.delete(this);
     if (open.size === 0) process.off('exit', stopAll);
+    this.#letThreadEnd?.();
   }
 
   /**

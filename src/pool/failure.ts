@@ -1,5 +1,6 @@
 // Errors as data and back: their class, code and cause do not survive the way between threads and processes.
 import { VisionError, messageOf } from '../errors.js';
+import { isError } from '../realm.js';
 import type { Failure } from './protocol.js';
 
 /**
@@ -9,7 +10,7 @@ import type { Failure } from './protocol.js';
  */
 export function failureOf(error: unknown): Failure {
   const code = error instanceof VisionError ? error.code : 'WORKER_FAILED';
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+  const cause = isError(error) && isError(error.cause) ? error.cause.message : undefined;
   return { ok: false, code, message: messageOf(error), cause };
 }
 

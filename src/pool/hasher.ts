@@ -1,9 +1,9 @@
 // SHA-256 that never holds up the event loop: small inputs at once, large ones and files in a thread of their own.
 import { createHash } from 'node:crypto';
-import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
-import { ExitGate, workerEntry } from './exit-gate.js';
+import { ExitGate } from './exit-gate.js';
 import type { HashJob, HashReply, OwnBytes } from './hash-worker.js';
+import { Thread, ThreadNotStarted } from './thread.js';
 
 // 256 KiB take about 0.2 ms where the CPU has SHA instructions: less than the way to another thread and back.
 const INLINE_BYTES = 256 * 1024;
@@ -11,9 +11,11 @@ const IDLE_MS = 10_000;
 
 /** Hashes bytes and files; its thread starts when first needed and ends when idle. */
 export class Hasher {
-  readonly #running = new Set<Promise<HashReply>>();
-  #piscina: Piscina<HashJob, HashReply> | undefined;
+  // What is done last of all that was asked for: jobs follow one another.
+  #last: Promise<unknown> = Promise.resolve();
+  #thread: Thread<HashJob, HashReply> | undefined;
   #gate: ExitGate | undefined;
+  #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
   /**
@@ -49,9 +51,9 @@ export class Hasher {
   /** Lets the hashes under way finish, then ends the thread. What comes later is refused: nothing would end its thread. */
   async close(): Promise<void> {
     this.#closed = true;
-    // piscina takes the late answer of a thread that it has dropped for an error.
-    await Promise.allSettled(this.#running);
-    await this.#piscina?.destroy();
+    await this.#last;
+    clearTimeout(this.#idle);
+    await this.#thread?.end();
     this.#gate?.release();
   }
 
@@ -59,41 +61,30 @@ export class Hasher {
     if (this.#closed) throw new VisionError('CLOSED', 'The hasher is closed: its owner has ended.');
   }
 
-  async #run(job: HashJob, transferList: ArrayBuffer[] = []): Promise<HashReply> {
-    const running = this.#hash(job, transferList);
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+  #run(job: HashJob, transferList: ArrayBuffer[] = []): Promise<HashReply> {
+    const reply = this.#last.then(() => this.#hash(job, transferList));
+    this.#last = reply.catch(() => undefined);
+    return reply;
   }
 
   async #hash(job: HashJob, transferList: ArrayBuffer[]): Promise<HashReply> {
-    this.#piscina ??= this.#start();
+    clearTimeout(this.#idle);
     try {
-      return await this.#piscina.run(job, { transferList });
+      if (this.#thread?.ended !== false) this.#thread = this.#start();
+      return await this.#thread.run(job, transferList);
     } catch (cause) {
+      if (cause instanceof ThreadNotStarted) throw cause;
       throw new VisionError('WORKER_FAILED', `The hashing thread failed: ${messageOf(cause)}. Retry.`, {
         cause,
       });
+    } finally {
+      this.#idle = setTimeout(() => void this.#thread?.end(), IDLE_MS).unref();
     }
   }
 
-  #start(): Piscina<HashJob, HashReply> {
+  #start(): Thread<HashJob, HashReply> {
     // For the thread's loading only: hashing itself can be ended anywhere.
-    this.#gate = new ExitGate(0);
-    const piscina = new Piscina<HashJob, HashReply>({
-      filename: workerEntry(),
-      workerData: { loading: this.#gate.loading('hash-worker.js') },
-      minThreads: 0,
-      maxThreads: 1,
-      idleTimeout: IDLE_MS,
-      atomics: 'disabled',
-      execArgv: [],
-    });
-    // An idle thread that dies has no job to fail; without a listener the event would end the process.
-    piscina.on('error', () => undefined);
-    return piscina;
+    this.#gate ??= new ExitGate(0);
+    return new Thread({ loading: this.#gate.loading('hash-worker.js') });
   }
 }

@@ -1,37 +1,13 @@
-// The worker pool: a bounded queue with lanes and cancellation in front of piscina, which only this file imports.
-import { Piscina } from 'piscina';
-import { VisionError, messageOf } from '../errors.js';
+// The worker pool: a bounded queue with lanes and cancellation in front of the worker threads.
+import { VisionError } from '../errors.js';
 import type { Priority } from '../types.js';
-import { ExitGate, workerEntry } from './exit-gate.js';
-import { errorOf } from './failure.js';
-import type {
-  DisposeJob,
-  Done,
-  Embedded,
-  Failure,
-  ImageJob,
-  Job,
-  PixelsJob,
-  ReplyTo,
-  Task,
-  TextsJob,
-  WarmJob,
-  WorkerConfig,
-} from './protocol.js';
-import { leaseMemory, sharpLeases } from './leases.js';
-import { processWide } from './process-wide.js';
+import type { Embedded, ImageJob, PixelsJob, TextsJob, WorkerConfig } from './protocol.js';
 import { addStrike, quarantine, refuseQuarantined } from './quarantine.js';
 import { LaneQueue } from './queue.js';
-import { disableTelemetry } from './telemetry.js';
-
-// One for all pools: they share libuv's threads.
-const LEASES = processWide('leases', () => leaseMemory(sharpLeases()));
+import { Workers, type Success } from './workers.js';
 
 /** A job that waits or runs. */
 type EmbedJob = ImageJob | PixelsJob | TextsJob;
-
-/** What a job that did not fail answers. */
-type Success<J extends Job> = Exclude<ReplyTo<J>, Failure>;
 
 interface Waiting {
   readonly job: EmbedJob;
@@ -58,12 +34,11 @@ export interface PoolOptions {
 
 /** `workers` threads, each with sessions of its own; at most one job a worker, the rest waits here. */
 export class WorkerPool {
-  readonly #piscina: Piscina;
-  readonly #gate: ExitGate;
+  readonly #threads: Workers;
   readonly #workers: number;
   readonly #maxQueue: number;
   readonly #queue = new LaneQueue<Waiting>();
-  // Flags at the exit gate that no job under way has; as many as there are idle workers.
+  // Places of idle workers.
   readonly #freeSlots: number[];
   #failures = 0;
   #closing = false;
@@ -73,14 +48,13 @@ export class WorkerPool {
   /** Whether every worker took the prepared form of the image tower. */
   readonly shared: boolean;
 
-  private constructor(piscina: Piscina, gate: ExitGate, options: PoolOptions, warm: readonly Done[]) {
-    this.#piscina = piscina;
-    this.#gate = gate;
+  private constructor(threads: Workers, options: PoolOptions, dimensions: number, shared: boolean) {
+    this.#threads = threads;
     this.#workers = options.workers;
     this.#maxQueue = options.maxQueue;
     this.#freeSlots = Array.from({ length: options.workers }, (_, slot) => slot);
-    this.dimensions = warm[0]?.dimensions ?? 0;
-    this.shared = warm.every(({ shared }) => shared);
+    this.dimensions = dimensions;
+    this.shared = shared;
   }
 
   /**
@@ -90,30 +64,9 @@ export class WorkerPool {
    * @throws `MODEL_INVALID`, `NATIVE_UNAVAILABLE`, `WORKER_FAILED`
    */
   static async start(options: PoolOptions): Promise<WorkerPool> {
-    disableTelemetry();
-    const gate = new ExitGate(options.workers);
-    const config: WorkerConfig = { ...options.config, loading: gate.loading('worker.js'), leases: LEASES };
-    const piscina = new Piscina({
-      filename: workerEntry(),
-      minThreads: options.workers,
-      maxThreads: options.workers,
-      concurrentTasksPerWorker: 1,
-      // A worker that waits for its next job inside Atomics.wait never runs the finalizers by which the decoder frees its
-      // memory: 40 photos of 12 megapixels took 3 GB that way, 0.4 GB without.
-      atomics: 'disabled',
-      workerData: config,
-      // Preloads and inspectors of the main program (--import, --inspect-brk) have no business in a worker.
-      execArgv: [],
-    });
-    // An idle worker that dies has no job to fail; without a listener the event would end the process.
-    piscina.on('error', () => undefined);
-    try {
-      const warm = await everyWorker(piscina, gate, options.workers, { kind: 'warm' });
-      return new WorkerPool(piscina, gate, options, warm);
-    } catch (error) {
-      await destroy(piscina, gate, options.workers);
-      throw error;
-    }
+    const { workers, warm } = await Workers.start(options.workers, options.config);
+    const shared = warm.every((reply) => reply.shared);
+    return new WorkerPool(workers, options, warm[0]?.dimensions ?? 0, shared);
   }
 
   /**
@@ -171,7 +124,7 @@ export class WorkerPool {
     if (this.#running > 0 || this.#queue.size > 0) {
       await new Promise<void>((resolve) => (this.#idle = resolve));
     }
-    await destroy(this.#piscina, this.#gate, this.#workers);
+    await this.#threads.end();
   }
 
   get #running(): number {
@@ -192,7 +145,7 @@ export class WorkerPool {
       if ('hash' in job) addStrike(job.hash);
     };
     try {
-      resolve(await ask(this.#piscina, this.#gate, slot, job, onDeath));
+      resolve(await this.#threads.ask(slot, job, onDeath));
     } catch (error) {
       if ('hash' in job && (error as VisionError).code === 'DECODER_CRASHED') quarantine(job.hash);
       reject(error as VisionError);
@@ -206,74 +159,6 @@ export class WorkerPool {
   #settled(): void {
     if (this.#running === 0 && this.#queue.size === 0) this.#idle?.();
   }
-}
-
-/**
- * Ends the threads. Sessions hold native memory that a terminated thread would not give back, so they are released first.
- * And only a thread that has answered may be terminated: ending one that is still loading its modules or addons, as the
- * replacement of a dead one does, aborts the whole process. One that fails to release is ended anyway.
- * @param piscina - the pool
- * @param gate - its exit gate
- * @param workers - how many it has
- */
-async function destroy(piscina: Piscina, gate: ExitGate, workers: number): Promise<void> {
-  await everyWorker(piscina, gate, workers, { kind: 'dispose' }).catch(() => undefined);
-  await piscina.destroy();
-  gate.release();
-}
-
-/**
- * Gives the same job to every worker at once. A worker takes one job at a time and piscina prefers idle ones, so as
- * many jobs as there are idle workers reach each of them.
- * @param piscina - the pool
- * @param gate - its exit gate
- * @param workers - how many it has
- * @param job - what to do
- * @returns the replies
- */
-async function everyWorker(
-  piscina: Piscina,
-  gate: ExitGate,
-  workers: number,
-  job: WarmJob | DisposeJob,
-): Promise<Done[]> {
-  // All of them are waited for even when one fails: ending a thread that is busy in native code aborts the process.
-  const replies = await Promise.allSettled(
-    Array.from({ length: workers }, (_, slot) => ask(piscina, gate, slot, job)),
-  );
-  return replies.map((reply) => {
-    if (reply.status === 'rejected') throw reply.reason as VisionError;
-    return reply.value;
-  });
-}
-
-async function ask<J extends Job>(
-  piscina: Piscina,
-  gate: ExitGate,
-  slot: number,
-  job: J,
-  onDeath?: () => void,
-): Promise<Success<J>> {
-  let reply: ReplyTo<J>;
-  try {
-    // The buffers are ours (stage 1 copied them), so they can be moved instead of copied once more.
-    reply = (await piscina.run({ job, slot } satisfies Task, { transferList: buffersOf(job) })) as ReplyTo<J>;
-  } catch (cause) {
-    gate.abandon(slot);
-    onDeath?.();
-    throw new VisionError(
-      'WORKER_FAILED',
-      `A worker thread ended under its request: ${messageOf(cause)}. It is being replaced; the request can be retried.`,
-      { cause },
-    );
-  }
-  if (!reply.ok) throw errorOf(reply);
-  return reply as Success<J>;
-}
-
-function buffersOf(job: Job): ArrayBuffer[] {
-  if (job.kind === 'image') return [job.bytes.buffer];
-  return job.kind === 'pixels' ? [job.data.buffer] : [];
 }
 
 function deferred<T>() {

@@ -8,12 +8,14 @@ import { l2Normalize } from '../inference/postprocess.js';
 import { imageTensor } from '../inference/session.js';
 import { TextEmbedder } from '../inference/text-embedder.js';
 import { readTextTower } from '../inference/text-settings.js';
+import { isFloat32Array } from '../realm.js';
 import type { Decoded } from './decoder-child.js';
 import { enterNative } from './exit-gate.js';
 import { failureOf } from './failure.js';
 import { IsolatedDecoder } from './isolated-decoder.js';
 import { holder } from './leases.js';
 import { imageBytes, reclaim } from './reclaim.js';
+import { requireThreads, threadsOf } from './session-threads.js';
 import type {
   Done,
   Embedded,
@@ -39,7 +41,7 @@ const decoder =
   config.isolation === 'process'
     ? new IsolatedDecoder({ preprocess: config.preprocess, decode: config.decode })
     : undefined;
-// Opened once and kept; a failed opening is kept as well, it would fail again.
+// Opened once and kept; a failed opening is kept as well, it would fail again. But for want of threads: that passes.
 let vision: Promise<Vision> | undefined;
 let text: Promise<TextEmbedder> | undefined;
 
@@ -50,20 +52,34 @@ interface Vision extends OpenTower {
 
 function openVision(): Promise<Vision> {
   const { visionModel, visionPrepared, sessionOptions } = config;
-  const { tensor, height, width } = preprocessor;
-  return (vision ??= openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions).then((tower) => ({
-    ...tower,
-    tensor: imageTensor(tensor, height, width),
-  })));
+  if (vision === undefined) {
+    requireThreads(threadsOf(sessionOptions));
+    const { tensor, height, width } = preprocessor;
+    vision = openTower(visionModel, visionPrepared, 'pixel_values', sessionOptions).then((tower) => ({
+      ...tower,
+      tensor: imageTensor(tensor, height, width),
+    }));
+    forgetWithoutThreads(vision, () => (vision = undefined));
+  }
+  return vision;
 }
 
 function openText(prepared: PreparedGraph | undefined): Promise<TextEmbedder> {
   if (config.text === undefined)
     throw new VisionError('TEXT_UNSUPPORTED', 'This model has no text tower: it embeds images only.');
-  const files = config.text;
-  return (text ??= readTextTower(files).then((tower) =>
-    TextEmbedder.open(tower, config.sessionOptions, prepared),
-  ));
+  const { text: files, sessionOptions } = config;
+  if (text === undefined) {
+    requireThreads(threadsOf(sessionOptions));
+    text = readTextTower(files).then((tower) => TextEmbedder.open(tower, sessionOptions, prepared));
+    forgetWithoutThreads(text, () => (text = undefined));
+  }
+  return text;
+}
+
+function forgetWithoutThreads(opening: Promise<unknown>, forget: () => void): void {
+  opening.catch((error: unknown) => {
+    if (error instanceof VisionError && error.code === 'WORKER_FAILED') forget();
+  });
 }
 
 async function warm(): Promise<Done> {
@@ -127,11 +143,11 @@ function writeIsolated({ resized, waited, preprocess }: Isolated): TimesBefore {
 async function embedTexts({ texts, prepared }: TextsJob): Promise<TextsEmbedded> {
   const embedder = await openText(prepared);
   const outputs = await embedder.embed(texts);
-  const dimensions = outputs.find((output) => output instanceof Float32Array)?.length ?? 0;
+  const dimensions = outputs.find(isFloat32Array)?.length ?? 0;
   const vectors = new Float32Array(outputs.length * dimensions);
   const failures: TextsEmbedded['failures'] = [];
   outputs.forEach((output, index) => {
-    if (!(output instanceof Float32Array)) {
+    if (!isFloat32Array(output)) {
       failures.push({ ok: false, index, code: output.code, message: output.message });
       return;
     }

@@ -23,8 +23,15 @@ export interface Ending {
 export interface StartOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
-  /** Written to standard input, which is then closed; without it nothing can be read there. */
-  stdin?: string;
+  /**
+   * Written to standard input, which is then closed; without it nothing can be read there. `open`: the test writes. Or a
+   * descriptor.
+   */
+  stdin?: string | number;
+  /** A descriptor in place of what the test reads. */
+  stdout?: number;
+  /** In a process group of its own, as a terminal has it. */
+  detached?: boolean;
 }
 
 /** A child under way. */
@@ -42,13 +49,18 @@ export interface Running {
  * @returns the child
  */
 export function start(args: readonly string[], options: StartOptions = {}): Running {
-  const { cwd = ROOT, env = {}, stdin } = options;
-  const child = spawn(process.execPath, [COMMAND, ...args], { cwd, env: { ...process.env, ...env } });
+  const { cwd = ROOT, env = {}, stdin = '', stdout = 'pipe', detached } = options;
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: [typeof stdin === 'number' ? stdin : 'pipe', stdout, 'pipe'],
+    ...(detached === undefined ? {} : { detached }),
+  });
   const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => (output.stdout += String(chunk)));
-  child.stderr.on('data', (chunk) => (output.stderr += String(chunk)));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(stdin ?? '');
+  child.stdout?.on('data', (chunk) => (output.stdout += String(chunk)));
+  child.stderr?.on('data', (chunk) => (output.stderr += String(chunk)));
+  child.stdin?.on('error', () => undefined);
+  if (stdin !== 'open') child.stdin?.end(stdin);
   return { child, output, ending: endingOf(child, output) };
 }
 

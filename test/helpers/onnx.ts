@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeModel } from '../../dist/esm/optimize/onnx/encode.js';
 import type { OnnxModel } from '../../dist/esm/optimize/onnx/model.js';
-import type { PassReport } from '../../dist/esm/optimize/passes/pass.js';
+import type { PassReport } from '../../dist/esm/optimize/passes/report.js';
 
 /**
  * @param model - any

@@ -2,6 +2,7 @@
 import type { Context } from '../context.js';
 import { EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
+import { namedInput } from '../names.js';
 import { table } from '../output.js';
 import { openVision } from '../vision.js';
 
@@ -22,7 +23,7 @@ export interface ClassifyFlags extends RunFlags {
 export async function classify(file: string, flags: ClassifyFlags, context: Context): Promise<ExitCode> {
   await using vision = await openVision(flags, context, { text: true });
   const { labels, template } = flags;
-  const results = await vision.classify(file, labels, {
+  const results = await vision.classify(await namedInput(file), labels, {
     template,
     signal: context.signal,
   });

@@ -6,7 +6,6 @@ import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { countAhead, listFiles } from '../inputs.js';
 import { NpyWriter, type NpyFiles } from '../npy.js';
-import { printable } from '../output.js';
 import { PassedOver } from '../passed-over.js';
 import { selectImages } from '../select.js';
 import { embedFiles, openVision } from '../vision.js';
@@ -95,11 +94,11 @@ export async function embed(paths: string[], flags: EmbedFlags, context: Context
   return counts.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
 }
 
-function lines({ output, signal }: Context): Sink {
+function lines({ output }: Context): Sink {
   return {
     put: async (id, { vector, dimensions, imageHash, model }) => {
       const numbers = Array.from(vector, (value) => Number(value.toPrecision(DIGITS)));
-      await output.line(JSON.stringify({ id, imageHash, model, dimensions, vector: numbers }), signal);
+      await output.line({ id, imageHash, model, dimensions, vector: numbers });
     },
   };
 }
@@ -107,7 +106,7 @@ function lines({ output, signal }: Context): Sink {
 async function intoMatrix(
   path: string,
   dimensions: number,
-  { output, signal }: Context,
+  { output, signal, keep }: Context,
   run: (sink: Sink) => Promise<void>,
   passedOver: PassedOver,
 ): Promise<void> {
@@ -122,7 +121,7 @@ async function intoMatrix(
       if (!signal.aborted) throw cause;
       stopped = { cause };
     });
-    written = await writer.finish(stopped === undefined ? 'whole' : 'partial');
+    written = await keep(() => writer.finish(stopped === undefined ? 'whole' : 'partial'));
   } catch (error) {
     await writer.discard();
     throw error;
@@ -144,8 +143,8 @@ async function intoMatrix(
     { output: written?.path ?? null, ids: written?.idsPath ?? null, rows, dimensions, passedOver },
     () =>
       written === undefined
-        ? ''
-        : printable(`${written.path}: ${rows} x ${dimensions} float32, ids in ${written.idsPath}`),
+        ? []
+        : [`${written.path}: ${rows} x ${dimensions} float32, ids in ${written.idsPath}`],
   );
 }
 

@@ -17,7 +17,7 @@ import {
   withModelOf,
   type FileMetadata,
 } from '../index-folder.js';
-import { printable } from '../output.js';
+import { forSystem } from '../names.js';
 import { PassedOver } from '../passed-over.js';
 import type { ProgressBar } from '../progress.js';
 import { selectImages } from '../select.js';
@@ -97,7 +97,7 @@ class IndexBuild {
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#context;
+    const { signal, keep } = this.#context;
     let stopped: unknown;
     try {
       await this.#embedAll();
@@ -105,14 +105,14 @@ class IndexBuild {
     } catch (error) {
       if (!signal.aborted) {
         // What is done is worth keeping whatever went wrong; that error is the one to report.
-        await this.#checkpoints.finish().catch(() => undefined);
+        await keep(() => this.#checkpoints.finish()).catch(() => undefined);
         throw error;
       }
       stopped = error;
     }
     // An empty folder gives an empty index, which searches find nothing in, rather than none.
     if (this.#index.size === 0) this.#checkpoints.changed();
-    await this.#checkpoints.finish();
+    await keep(() => this.#checkpoints.finish());
     if (stopped === undefined) await this.#report();
     else throw this.#interrupted(stopped);
   }
@@ -158,7 +158,7 @@ class IndexBuild {
       this.#unseen.delete(file.id);
       try {
         // Taken before the file is read: a change in between is found by the next run.
-        const { size, mtimeMs } = await stat(file.path);
+        const { size, mtimeMs } = await stat(forSystem(file.path));
         const candidate = { ...file, size, mtimeMs };
         if (!(await this.#isUnchanged(candidate))) {
           yield candidate;
@@ -236,13 +236,11 @@ class IndexBuild {
       vanished: this.#unseen.size,
       passedOver: this.#passedOver,
     };
-    await output.result(
-      document,
-      () =>
-        `${printable(this.#flags.output)}: ${entries} images ` +
+    await output.result(document, () => [
+      `${this.#flags.output}: ${entries} images ` +
         `(${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed, ${failed} failed)` +
         (this.#passedOver.isEmpty ? '' : `, passed over: ${this.#passedOver.toString()}`),
-    );
+    ]);
   }
 
   #interrupted(cause: unknown): CommandError {
@@ -265,6 +263,6 @@ async function requireReadable(folder: string): Promise<void> {
 
 async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(forSystem(path)), hash);
   return hash.digest('hex');
 }

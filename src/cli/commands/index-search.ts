@@ -6,6 +6,7 @@ import { CommandError, EXIT, type ExitCode } from '../failure.js';
 import type { RunFlags } from '../flags.js';
 import { hasImageName } from '../image-names.js';
 import { withModelOf } from '../index-folder.js';
+import { forSystem, holdsBytes, namedInput } from '../names.js';
 import { table } from '../output.js';
 import { openVision } from '../vision.js';
 
@@ -37,7 +38,7 @@ export async function indexSearch(
   await using index = await VectorIndex.open(folder);
   await using vision = await openVision(await withModelOf(flags, folder), context, { text: kind === 'text' });
   const embedding = await (kind === 'image'
-    ? vision.embedImage(query, { signal })
+    ? vision.embedImage(await namedInput(query), { signal })
     : vision.embedText(query, { signal }));
   const results = index.search(embedding, { k });
   await output.result({ query: { [kind]: query }, index: folder, model: vision.model.id, results }, () =>
@@ -48,8 +49,15 @@ export async function indexSearch(
 }
 
 async function kindOf(query: string, { text, image }: IndexSearchFlags): Promise<'image' | 'text'> {
+  const exists = async () => (await stat(forSystem(query)).catch(() => undefined))?.isFile() === true;
+  if (!text && (image || (await exists()))) return 'image';
+  if (holdsBytes(query)) {
+    throw new CommandError(
+      'USAGE',
+      `Expected an image that exists, or a text in UTF-8, but received ${query}.`,
+    );
+  }
   if (text) return 'text';
-  if (image || (await stat(query).catch(() => undefined))?.isFile() === true) return 'image';
   // A mistyped path would otherwise be searched for as a text, and find something.
   if (/^\.{0,2}\//.test(query) || hasImageName(query)) {
     throw new CommandError(

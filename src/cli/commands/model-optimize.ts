@@ -36,7 +36,7 @@ export async function modelOptimize(id: string, flags: OptimizeFlags, context: C
   return result.reached ? EXIT.ok : EXIT.inputsFailed;
 }
 
-function reportText(result: ModelOptimization): string {
+function reportText(result: ModelOptimization): string[] {
   const { target, fused, plain, accuracy, images, layers, cost, reached, directory } = result;
   const graphs: [string, typeof accuracy][] = [
     ['float32, fused', fused],
@@ -61,7 +61,7 @@ function reportText(result: ModelOptimization): string {
   // Where layers stay in float32, all others are evened out: no list tells anything.
   const list = kept.length === 0 && evened.length > 0;
   return [
-    table([head, ...rows], [1, 2, 3, 4, 5]),
+    ...table([head, ...rows], [1, 2, 3, 4, 5]),
     `${images.compared} images; target: mean ${target.mean}, least ${target.min}: ${reached ? 'reached' : 'missed'}`,
     `${kept.length} of ${layers.length} layers stay in float32${kept.length > 0 ? ':' : ''}`,
     ...named(kept),
@@ -76,5 +76,5 @@ function reportText(result: ModelOptimization): string {
         ]),
     `${result.cached ? 'Made before, in' : 'Made in'} ${duration(result.seconds)} with ${bytes(result.peakBytes)} of memory`,
     directory ?? 'Nothing was written: choose a lower --target, other images, or --force.',
-  ].join('\n');
+  ];
 }

@@ -61,7 +61,7 @@ export async function modelPull(id: string, flags: SourceFlags, context: Context
   if (pulled.logitsProblem !== null)
     context.output.note(`classify will not work with it: ${pulled.logitsProblem}`);
   // The folder alone, as scripts want it.
-  await context.output.result(pulled, () => folderOf(pulled.files));
+  await context.output.result(pulled, () => [folderOf(pulled.files)]);
   return EXIT.ok;
 }
 
@@ -108,7 +108,7 @@ export async function modelVerify(id: string, flags: VerifyFlags, context: Conte
     ]);
     const head = ['', 'CHECK', 'EXPECTED', 'GOT', 'DIFFERENCE', 'TOLERANCE'];
     const summary = `${report.id} at ${report.revision}, ${report.dtype}: ${verdict}`;
-    return all === 0 ? summary : `${table([head, ...rows])}\n${summary}`;
+    return all === 0 ? [summary] : [...table([head, ...rows]), summary];
   });
   return report.ok ? EXIT.ok : EXIT.inputsFailed;
 }

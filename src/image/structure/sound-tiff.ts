@@ -1,4 +1,5 @@
 // Mends what is wrong in a TIFF's first directory without touching the picture, and what libtiff would refuse it for.
+import { isRangeError } from '../../realm.js';
 import { bufferOver } from '../buffer-over.js';
 import { LONG, Numbers, SHORT } from './tiff-numbers.js';
 
@@ -41,7 +42,7 @@ export function soundTiff(bytes: Uint8Array): Uint8Array {
     const next = start + 2 + count * ENTRY_BYTES;
     if (read.u32(next) + 6 > file.length) write(next, 0, LONG);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // out of the buffer: the decoder will say so
+    if (!isRangeError(error)) throw error; // out of the buffer: the decoder will say so
   }
   return copy ?? bytes;
 }

@@ -1,4 +1,5 @@
 // Reads how the first picture of a TIFF is stored: the tags of its first directory that decide which decoder is right.
+import { isRangeError } from '../../realm.js';
 import { bufferOver } from '../buffer-over.js';
 import { orientationOf, type Orientation } from '../exif-orientation.js';
 import { Numbers, TYPE_BYTES } from './tiff-numbers.js';
@@ -96,7 +97,7 @@ export function readTiffStructure(bytes: Uint8Array): TiffStructure | undefined 
     const { entries, doubled } = readEntries(read, big);
     return { big, ...structureOf(entries), doubled };
   } catch (error) {
-    if (error instanceof RangeError) return undefined; // out of the buffer
+    if (isRangeError(error)) return undefined; // out of the buffer
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 // One file from the hub into the cache: resumed where it broke off, checked before it gets its name.
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { abortable } from '../../abort.js';
 import { VisionError } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import type { HashReply } from '../../pool/hash-worker.js';
 import type { Digests } from '../digests.js';
 import type { RepoCache } from './layout.js';
@@ -93,7 +94,7 @@ export async function download(source: Source, file: RemoteFile, target: Target)
 }
 
 async function complete(source: Source, file: RemoteFile, partial: string, target: Target): Promise<Content> {
-  await mkdir(dirname(partial), { recursive: true });
+  await makeFolder(dirname(partial));
   await transfer(source, file, partial, target.onBytes);
   const content = await readAndExamine(partial, file, target, source.signal);
   const expected = `expected ${file.size ?? 'some'} bytes named ${file.blob}`;

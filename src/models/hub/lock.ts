@@ -1,9 +1,10 @@
 // One downloader a blob, across processes and within one: a lock of the operating system, which ends with its holder.
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type * as FsNativeExtensions from 'fs-native-extensions';
 import { throwIfAborted } from '../../abort.js';
 import { messageOf } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import { loadNative } from '../../native-package.js';
 import { unusable } from './storage.js';
 import { pause } from './timing.js';
@@ -44,7 +45,7 @@ async function acquire(path: string, pollMs: number, signal: AbortSignal | undef
       throw unusable(dirname(path), `its file system refuses locks (${messageOf(cause)})`, cause);
     }
   };
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   for (;;) {
     throwIfAborted(signal);
     const handle = await open(path, 'a');

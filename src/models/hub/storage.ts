@@ -1,8 +1,10 @@
 // Files of the cache: written beside and renamed, and what the operating system says when that is not possible.
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
+import { isError } from '../../realm.js';
+import { makeFolder } from '../../make-folder.js';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
 
@@ -23,7 +25,7 @@ export function isDiskFull(error: unknown): boolean {
  */
 export function storageError(error: unknown, directory: string): unknown {
   const { syscall } = error as NodeJS.ErrnoException;
-  if (error instanceof VisionError || !(error instanceof Error) || syscall === undefined) return error;
+  if (error instanceof VisionError || !isError(error) || syscall === undefined) return error;
   if (isDiskFull(error)) {
     const advice = 'Free space, or point HF_HUB_CACHE to another disk, and start again.';
     return new VisionError('DISK_FULL', `No space is left in ${directory}: ${messageOf(error)}. ${advice}`, {
@@ -69,7 +71,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
  * @param make - makes it at another path beside
  */
 export async function replace(path: string, make: (beside: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     await make(beside);

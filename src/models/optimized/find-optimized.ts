@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { AccuracyTarget } from '../../optimize/evaluate.js';
 import { availableCpus } from '../../pool/cpus.js';
 import type { Preprocessing } from '../../image/preprocessing.js';
+import { makeFolder } from '../../make-folder.js';
 import { findAndUse, leftoverName, prune, removeEntry, removeLeftovers, use, type Bounds } from '../derived-folders.js';
 import type { Digests } from '../digests.js';
 import type { GraphFile } from '../found.js';
@@ -81,7 +82,7 @@ export async function optimized(request: OptimizedRequest): Promise<Optimized> {
   const found = await inUse(directory, request);
   if (found !== undefined) return found;
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     onProgress({ stage: 'waiting', done: 0, total: 0, candidate: 0 });
     return await withLock(`${directory}.lock`, POLL_MS, signal, async () => {
       // Whoever had the lock before may have made it.

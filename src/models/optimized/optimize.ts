@@ -2,7 +2,6 @@
 import { dirname } from 'node:path';
 import { VisionError } from '../../errors.js';
 import { Hasher } from '../../pool/hasher.js';
-import { requireThreads } from '../../pool/require-threads.js';
 import { digestsFor } from '../digests.js';
 import { loadModel } from '../load-model.js';
 import { resolveFetchOptions, type FetchOptions } from '../model-options.js';
@@ -30,7 +29,6 @@ export interface ModelOptimization extends OptimizationReport {
  */
 export async function optimizeModel(model: string, options: FetchOptions = {}): Promise<ModelOptimization> {
   const request = { ...resolveFetchOptions(model, options), dtype: 'int8' as const, text: false };
-  requireThreads();
   const hasher = new Hasher();
   // What is made is kept for long: it is made of files that have been read.
   const digests = digestsFor(hasher, request, { believe: false });

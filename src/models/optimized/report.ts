@@ -1,6 +1,6 @@
 // What optimising a model did, as plain data: kept beside the graph, printed by the command line.
 import type { Accuracy, AccuracyTarget } from '../../optimize/evaluate.js';
-import type { PassReport } from '../../optimize/passes/pass.js';
+import type { PassReport } from '../../optimize/passes/report.js';
 
 /** One layer that can be quantised. */
 export interface OptimizedLayer {

@@ -1,6 +1,7 @@
 // Tensors as typed arrays, in both directions.
 import { VisionError } from '../../errors.js';
 import { fromFloat16 } from '../../inference/float16.js';
+import { isBigInt64Array, isBigUint64Array, isFloat32Array } from '../../realm.js';
 import type { OnnxModel } from './model.js';
 import { DataLocation, DataType, TensorProtoSchema, create, type TensorProto } from './proto.js';
 
@@ -91,7 +92,7 @@ export function tensorValues(model: OnnxModel, tensor: TensorProto): TensorValue
  */
 export function floatValues(model: OnnxModel, tensor: TensorProto): Float32Array {
   const values = tensorValues(model, tensor);
-  if (!(values instanceof Float32Array)) throw invalid(tensor, 'floats', typeName(tensor));
+  if (!isFloat32Array(values)) throw invalid(tensor, 'floats', typeName(tensor));
   return values;
 }
 
@@ -122,7 +123,7 @@ export function makeTensor(
   values: TensorValues,
 ): TensorProto {
   const expected = ELEMENT_TYPES.get(type)?.array;
-  if (!expected || !(values instanceof expected) || values.length !== elementCount(shape)) {
+  if (values[Symbol.toStringTag] !== expected?.name || values.length !== elementCount(shape)) {
     throw new VisionError(
       'INVALID_ARGUMENT',
       `Expected ${elementCount(shape)} values in a ${expected?.name ?? 'typed array'} for tensor "${name}" of type ` +
@@ -154,7 +155,7 @@ function storedValues(model: OnnxModel, tensor: TensorProto, type: ElementType, 
   const fields: readonly (number | bigint)[] = tensor[type.field];
   if (fields.length !== count) throw invalid(tensor, `${count} elements`, String(fields.length));
   const values = new type.array(new ArrayBuffer(count * elementBytes), 0, count);
-  const big = values instanceof BigInt64Array || values instanceof BigUint64Array;
+  const big = isBigInt64Array(values) || isBigUint64Array(values);
   fields.forEach((value, i) => {
     values[i] = big ? BigInt(value) : Number(value);
   });

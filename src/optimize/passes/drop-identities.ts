@@ -4,7 +4,7 @@ import { Facts } from '../facts/facts.js';
 import { isOperator, type Graph } from '../graph.js';
 import { intAttribute, intsAttribute } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 /**
  * @param graph - is changed; the nodes that nobody uses any more stay for the pass that removes dead ones

@@ -6,7 +6,7 @@ import { attribute } from '../onnx/attributes.js';
 import { copyWith, DataType, type NodeProto, type TensorProto } from '../onnx/proto.js';
 import { elementCount, makeTensor, shapeOf } from '../onnx/tensor.js';
 import { moveElements } from './move-elements.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 /**
  * @param graph - is changed

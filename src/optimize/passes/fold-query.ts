@@ -9,7 +9,7 @@ import { floatAttribute, intAttribute, makeNode, type NodeParts } from '../onnx/
 import { DataType, type NodeProto } from '../onnx/proto.js';
 import { floatValues, isOfType, shapeOf } from '../onnx/tensor.js';
 import { matrixProductOf, type MatrixProduct } from './linear.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 const MICROSOFT = 'com.microsoft';
 

@@ -8,7 +8,7 @@ import type { Join } from './attention-join.js';
 import type { Layer, Operand } from './attention-operand.js';
 import { withoutBias } from './linear.js';
 import { matchAttention, type Attention } from './match-attention.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 interface Projection {
   /** Without its bias. */

@@ -4,7 +4,7 @@ import { isOperator, type Graph } from '../graph.js';
 import { makeNode, stringAttribute } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
 import { withoutBias } from './linear.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 interface Gelu {
   /** Makes the result. */

@@ -7,7 +7,7 @@ import { isOperator, type Graph } from '../graph.js';
 import { intAttribute, intsAttribute, makeNode } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
 import { shapeOf } from '../onnx/tensor.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 interface LayerNorm {
   /** Makes the result. */

@@ -5,7 +5,7 @@ import { Facts } from '../facts/facts.js';
 import { isOperator, type Graph } from '../graph.js';
 import { makeNode } from '../onnx/attributes.js';
 import { DataType, type NodeProto } from '../onnx/proto.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 interface Source {
   value: string;

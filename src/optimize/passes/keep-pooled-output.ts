@@ -1,7 +1,7 @@
 // Keeps the embedding as the only output: the hidden states beside it are megabytes that nobody reads.
 import { EMBEDDING_OUTPUTS } from '../../inference/embedding-outputs.js';
 import type { Graph } from '../graph.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 /**
  * @param graph - of a tower: one with logits among its outputs is left alone

@@ -1,15 +1,6 @@
-// What a pass is and what it tells.
+// What a pass is: a change of a graph that keeps what it computes.
 import type { Graph } from '../graph.js';
-
-/** What one pass did. */
-export interface PassReport {
-  /** Of the pass. */
-  name: string;
-  /** How often its pattern was found and replaced. */
-  found: number;
-  /** Where something looked like the pattern but was left as it was. */
-  left: { node: string; why: string }[];
-}
+import type { PassReport } from './report.js';
 
 /** Changes a graph without changing what it computes, beyond the last bits of floats. */
 export type Pass = (graph: Graph) => PassReport;

@@ -1,6 +1,6 @@
 // Clears away what no output needs: nodes, initialisers, and the notes on values that are no more.
 import type { Graph } from '../graph.js';
-import type { PassReport } from './pass.js';
+import type { PassReport } from './report.js';
 
 /**
  * @param graph - is changed
