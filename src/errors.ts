@@ -26,7 +26,7 @@ export const ERROR_CODES = {
   HUB_UNREACHABLE: 'The hub cannot be reached, or does not answer as a hub should.',
   DOWNLOAD_CORRUPT: 'A downloaded file has not the size or hash that the hub names, twice in a row.',
   DISK_FULL: 'There is no space left for the file.',
-  CACHE_UNUSABLE: 'The cache folder cannot be read or written (permission, read-only, I/O error).',
+  CACHE_UNUSABLE: 'The cache folder cannot be read or written, or nothing says where it is (no home folder).',
   DIMENSION_MISMATCH: 'Two vectors that must have the same number of dimensions do not.',
   MODEL_MISMATCH: 'Two embeddings, or an embedding and an index, come from different models.',
   ABORTED: 'The AbortSignal that was passed in fired before the result was ready.',

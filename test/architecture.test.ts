@@ -111,6 +111,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [6, /^zero-shot\.ts$/],
   [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/],
   [9, /^models\/(dtype|read-json)\.ts$/],
+  [9, /^files\//], // on the disk, whatever is in them
   [1, /^options\.ts$/], // the model's among them
 ];
 
@@ -244,6 +245,17 @@ architecture('only image/binding.ts opens a .node file', () => {
     if (file !== 'models/prepared/runtime.ts') assert.not.match(code, /createRequire/, file);
   }
 });
+
+architecture(
+  'only files/places.ts asks where the home folder is, and nothing asks for the working folder at import',
+  () => {
+    for (const file of files) {
+      const code = readFileSync(join(SRC, file), 'utf8');
+      if (file !== 'files/places.ts') assert.not.match(code, /\b(homedir|tmpdir|userInfo)\b/, file);
+      assert.not.match(code, /^(export )?(const|let) .*(process\.cwd|[^.\w]resolve)\(/m, file);
+    }
+  },
+);
 
 architecture('index.ts only exports', () => {
   const source = ts.createSourceFile(

@@ -37,13 +37,15 @@ export async function readCheckpointLogits(
   signal: AbortSignal | undefined,
   timing: Timing = TIMING,
 ): Promise<Logits> {
-  const path = join(settings.assetsDirectory, 'logits', `${repo.replace('/', '--')}.json`);
+  const { assetsDirectory } = settings;
+  const path = assetsDirectory && join(assetsDirectory, 'logits', `${repo.replace('/', '--')}.json`);
   const kept = (await readKept(path, repo)) ?? (await fetchKept(path, { repo, settings, signal, timing }));
   const { commit, logit_scale: logScale, logit_bias: bias } = kept;
   return { scale: Math.exp(logScale), bias, source: `${FILE} of ${repo} at ${commit}` };
 }
 
-async function readKept(path: string, repo: string): Promise<Kept | undefined> {
+async function readKept(path: string | undefined, repo: string): Promise<Kept | undefined> {
+  if (path === undefined) return undefined;
   try {
     const kept = JSON.parse(await readFile(path, 'utf8')) as Partial<Kept>;
     const whole =
@@ -55,11 +57,12 @@ async function readKept(path: string, repo: string): Promise<Kept | undefined> {
 }
 
 async function fetchKept(
-  path: string,
+  path: string | undefined,
   { repo, settings, signal, timing }: Pick<Source, 'repo' | 'settings' | 'signal' | 'timing'>,
 ): Promise<Kept> {
   if (settings.offline) {
-    throw new VisionError('MODEL_NOT_CACHED', `Expected ${path}, which pulling the model while online makes.`);
+    const expected = path ?? 'the two numbers in a cache (set HF_HOME or HF_ASSETS_CACHE to a folder)';
+    throw new VisionError('MODEL_NOT_CACHED', `Expected ${expected}, which pulling the model while online makes.`);
   }
   const branch: Source = { repo, revision: 'main', path: FILE, settings, timing, signal };
   const { commit } = await inquire(branch);
@@ -68,8 +71,8 @@ async function fetchKept(
   const numbers = await readScalars(read, ['logit_scale', 'logit_bias'], `${repo}/${FILE}`);
   const kept: Kept = { repo, commit, ...numbers };
   const text = `${JSON.stringify(kept, undefined, 2)}\n`;
-  // A cache that cannot be written to costs the requests again the next time.
-  await replace(path, (beside) => writeFile(beside, text)).catch(() => undefined);
+  // A cache that is not there, or cannot be written to, costs the requests again the next time.
+  if (path !== undefined) await replace(path, (beside) => writeFile(beside, text)).catch(() => undefined);
   return kept;
 }
 
