@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   DUPLICATE_ID: 'The id is already in the index.',
   INDEX_NOT_FOUND: 'No index is stored in that folder.',
   INDEX_CORRUPT: 'The stored index is damaged, incomplete, or not an index of this library.',
+  INDEX_CONFLICT: 'The folder holds an index that the one to save was not made from; it is untouched.',
   INDEX_WRITE_FAILED: 'The index could not be written; what was stored before is untouched.',
 } as const;
 

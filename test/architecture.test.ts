@@ -203,7 +203,7 @@ architecture('each package enters through its file, and all of them are dependen
     'libheif-js': /^image\/decode-heif\.ts$/,
     'lru-cache': /^cache\.ts$/,
     '@bufbuild/protobuf': /^optimize\/onnx\/proto\.ts$/,
-    'fs-native-extensions': /^models\/hub\/lock\.ts$/,
+    'fs-native-extensions': /^files\/lock\.ts$/,
     'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
     piscina: /^pool\/(pool|hasher|hash-worker)\.ts$/,

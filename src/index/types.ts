@@ -51,3 +51,12 @@ export interface OpenOptions {
   /** Length its vectors must have. */
   dimensions?: number;
 }
+
+/** Options of {@link VectorIndex.save}. */
+export interface SaveOptions {
+  /**
+   * Whether whatever index the folder holds is replaced, also one that this index knows nothing of. Default false: that is
+   * `INDEX_CONFLICT`.
+   */
+  overwrite?: boolean;
+}

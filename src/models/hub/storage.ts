@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
+import { LocksUnavailable } from '../../files/lock.js';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
 
@@ -16,12 +17,13 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * Gives an error of the file system its code; every other one stays as it is.
+ * Gives an error of the file system, or of its locks, its code; every other one stays as it is.
  * @param error - anything
  * @param directory - the cache folder
- * @returns what to throw: `DISK_FULL`, `CACHE_UNUSABLE`, or the error itself
+ * @returns what to throw: `DISK_FULL`, `CACHE_UNUSABLE`, `NATIVE_UNAVAILABLE`, or the error itself
  */
 export function storageError(error: unknown, directory: string): unknown {
+  if (error instanceof LocksUnavailable) return withoutLocks(error, directory);
   const { syscall } = error as NodeJS.ErrnoException;
   if (error instanceof VisionError || !(error instanceof Error) || syscall === undefined) return error;
   if (isDiskFull(error)) {
@@ -33,14 +35,14 @@ export function storageError(error: unknown, directory: string): unknown {
   return unusable(directory, messageOf(error), error);
 }
 
-/**
- * The error of a cache that cannot be read or written.
- * @param directory - the cache folder
- * @param reason - what went wrong
- * @param cause - the error underneath
- * @returns `CACHE_UNUSABLE`
- */
-export function unusable(directory: string, reason: string, cause?: unknown): VisionError {
+function withoutLocks(error: LocksUnavailable, directory: string): VisionError {
+  const { cause, isMissing, message } = error;
+  if (!isMissing) return unusable(directory, message, cause);
+  const advice = 'Download the model elsewhere and copy the cache, or give a folder as the model.';
+  return new VisionError('NATIVE_UNAVAILABLE', `Downloading needs file locks, and ${message}. ${advice}`, { cause });
+}
+
+function unusable(directory: string, reason: string, cause?: unknown): VisionError {
   return new VisionError(
     'CACHE_UNUSABLE',
     `Cannot use the cache ${directory}: ${reason}. Check the permissions of the folder, or point HF_HUB_CACHE to another.`,

@@ -1,10 +1,24 @@
-// One downloader a blob, across processes and within one: a lock of the operating system, which ends with its holder.
+// One at a time, across processes and within one: a lock of the operating system, which ends with its holder.
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { throwIfAborted } from '../../abort.js';
-import { VisionError, messageOf } from '../../errors.js';
-import { unusable } from './storage.js';
-import { pause } from './timing.js';
+import { pause, throwIfAborted } from '../abort.js';
+import { messageOf } from '../errors.js';
+
+/** There are no locks to be had, whoever may hold them. What that means is for the caller to say. */
+export class LocksUnavailable extends Error {
+  /** The package is not there for this platform; else the file system refuses. */
+  readonly isMissing: boolean;
+
+  /**
+   * @param isMissing - see above
+   * @param message - a clause that says why
+   * @param cause - the error underneath
+   */
+  constructor(isMissing: boolean, message: string, cause: unknown) {
+    super(message, { cause });
+    this.isMissing = isMissing;
+  }
+}
 
 /**
  * Does work while nobody else does work under the same lock.
@@ -13,8 +27,7 @@ import { pause } from './timing.js';
  * @param signal - ends the wait at once
  * @param work - what to do
  * @returns what the work returns
- * @throws `ABORTED`, `NATIVE_UNAVAILABLE` where the platform's lock is missing, errors of the file system, or what the
- * work throws
+ * @throws `ABORTED`, {@link LocksUnavailable}, errors of the file system, or what the work throws
  */
 export async function withLock<T>(
   path: string,
@@ -38,7 +51,7 @@ async function acquire(path: string, pollMs: number, signal: AbortSignal | undef
     try {
       return tryLock(fd);
     } catch (cause) {
-      throw unusable(dirname(path), `its file system refuses locks (${messageOf(cause)})`, cause);
+      throw new LocksUnavailable(false, `its file system refuses locks (${messageOf(cause)})`, cause);
     }
   };
   await mkdir(dirname(path), { recursive: true });
@@ -66,11 +79,11 @@ async function loadTryLock(): Promise<(fd: number) => boolean> {
   try {
     return await (tryLockLoaded ??= import('fs-native-extensions').then(({ tryLock }) => tryLock));
   } catch (cause) {
-    throw new VisionError(
-      'NATIVE_UNAVAILABLE',
-      `File locks, which downloading needs, are not available on ${process.platform}-${process.arch}: ` +
-        `${messageOf(cause)}. Download the model elsewhere and copy the cache, or give a folder as the model.`,
-      { cause },
+    const platform = `${process.platform}-${process.arch}`;
+    throw new LocksUnavailable(
+      true,
+      `file locks are not available on ${platform} (${messageOf(cause)})`,
+      cause,
     );
   }
 }
