@@ -109,7 +109,10 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [8, /^index\//],
   [9, /^pool\/(protocol|cpus)\.ts$/], // plain shapes and numbers that both sides of the thread boundary use
   [6, /^zero-shot\.ts$/],
-  [9, /^(errors|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/],
+  [
+    9,
+    /^(errors|callbacks|types|colour|option-reader|request|abort|stats|package-root|child-environment)\.ts$/,
+  ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [9, /^files\//], // on the disk, whatever is in them
   [1, /^options\.ts$/], // the model's among them

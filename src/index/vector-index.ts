@@ -1,5 +1,6 @@
 // VectorIndex: vectors under string ids, with metadata, found by nearness. Composes the graph, the store and the search.
 import { resolve } from 'node:path';
+import { predicate } from '../callbacks.js';
 import { describe, expectedButReceived, VisionError } from '../errors.js';
 import { addAll } from './add-many.js';
 import { Contents, type Entry } from './contents.js';
@@ -215,8 +216,8 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
    * @param query - `dimensions` finite numbers, or an embedding
    * @param options - see {@link SearchOptions}
    * @returns best first
-   * @throws VisionError `INVALID_ARGUMENT`, `INVALID_OPTION`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `CLOSED`; and what
-   * the filter throws
+   * @throws VisionError `INVALID_ARGUMENT` (also for a filter that is async, or answers with anything but yes or no),
+   * `INVALID_OPTION`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `CLOSED`; and what the filter throws
    */
   search(query: VectorInput, options: SearchOptions<M> = {}): SearchResult<M>[] {
     const contents = this.#live();
@@ -225,11 +226,12 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
     if (filter !== undefined && typeof filter !== 'function') {
       throw new VisionError('INVALID_OPTION', expectedButReceived('option "filter"', 'a function', filter));
     }
+    const passes = filter && predicate(filter, 'filter');
     const found = searchContents(contents, {
       query: readVector(query, 'the query', contents.settings, this.#model).vector,
       k: requireInteger('option "k"', options.k ?? 10, 1, Number.MAX_SAFE_INTEGER, 'INVALID_OPTION'),
       efSearch: requireEfSearch(options.efSearch ?? contents.settings.efSearch),
-      filter: filter && (({ id, metadata }: Entry) => filter(id, metadata as M | undefined)),
+      filter: passes && (({ id, metadata }: Entry) => passes(id, metadata as M | undefined)),
     });
     return found.map(({ entry: { id, metadata }, similarity }) => ({
       id,
