@@ -1,5 +1,6 @@
 // AbortSignal as the library treats it: a rejection with code ABORTED, the signal's reason as its cause.
 import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { VisionError } from './errors.js';
 
 /**
@@ -35,6 +36,19 @@ export async function abortable<T>(
     promise.then(resolve, reject).finally(settle);
     if (signal.aborted) fire();
     else signal.addEventListener('abort', fire, { once: true });
+  });
+}
+
+/**
+ * Waits.
+ * @param ms - how long
+ * @param signal - ends the wait at once
+ * @throws `ABORTED`
+ */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, signal && { signal }).catch((error: unknown) => {
+    throwIfAborted(signal);
+    throw error;
   });
 }
 

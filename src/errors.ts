@@ -28,7 +28,7 @@ export const ERROR_CODES = {
   HUB_UNREACHABLE: 'The hub cannot be reached, or does not answer as a hub should.',
   DOWNLOAD_CORRUPT: 'A downloaded file has not the size or hash that the hub names, twice in a row.',
   DISK_FULL: 'There is no space left for the file.',
-  CACHE_UNUSABLE: 'The cache folder cannot be read or written (permission, read-only, I/O error).',
+  CACHE_UNUSABLE: 'The cache folder cannot be read or written, or nothing says where it is (no home folder).',
   DIMENSION_MISMATCH: 'Two vectors that must have the same number of dimensions do not.',
   MODEL_MISMATCH: 'Two embeddings, or an embedding and an index, come from different models.',
   ABORTED: 'The AbortSignal that was passed in fired before the result was ready.',
@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   DUPLICATE_ID: 'The id is already in the index.',
   INDEX_NOT_FOUND: 'No index is stored in that folder.',
   INDEX_CORRUPT: 'The stored index is damaged, incomplete, or not an index of this library.',
+  INDEX_CONFLICT: 'The folder holds an index that the one to save was not made from; it is untouched.',
   INDEX_WRITE_FAILED: 'The index could not be written; what was stored before is untouched.',
 } as const;
 

@@ -17,7 +17,10 @@ const PACKAGES = {
   },
   sharp: { origin: 'platform package', need: 'to decode most images' },
   'onnxruntime-node': { origin: 'included', need: 'to run models' },
-  'fs-native-extensions': { origin: 'included', need: 'for the file locks of downloads and caches' },
+  'fs-native-extensions': {
+    origin: 'included',
+    need: 'for the file locks of downloads, caches and saved indices',
+  },
 } as const satisfies Record<string, { origin: Origin; need: string }>;
 
 /** A package with native code; our own is one of them. */

@@ -5,7 +5,7 @@ import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
 import { isQuantised, type Dtype } from './models/dtype.js';
 import { digestsFor, type Digests } from './models/digests.js';
-import { hubSettings } from './models/hub/settings.js';
+import { localSettings } from './models/hub/settings.js';
 import { filesOf } from './models/found.js';
 import { loadModel, type LoadedModel } from './models/load-model.js';
 import { readLogits } from './models/logits.js';
@@ -157,7 +157,7 @@ async function checkLogits(
   const exact = !isQuantised(found.dtype, found.vision.name);
   const checks: VerificationCheck[] = [];
   for (const reference of logits) {
-    const { input, keep } = await readReferenceImage(reference.image, base, hubSettings(request), signal);
+    const { input, keep } = await readReferenceImage(reference.image, base, localSettings(request), signal);
     const image = await vision.embedImage(input, { signal });
     await keep();
     const texts = await vision.embedTexts(reference.texts, { signal });

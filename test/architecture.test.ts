@@ -111,9 +111,10 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [6, /^zero-shot\.ts$/],
   [
     9,
-    /^(errors|realm|no-thread|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment|make-folder)\.ts$/,
+    /^(errors|realm|no-thread|callbacks|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment|make-folder)\.ts$/,
   ],
   [9, /^models\/(dtype|read-json)\.ts$/],
+  [9, /^files\//], // on the disk, whatever is in them
   [1, /^options\.ts$/], // the model's among them
 ];
 
@@ -213,7 +214,7 @@ architecture('each package enters through its file, and all of them are dependen
     'libheif-js': /^image\/decode-heif\.ts$/,
     'lru-cache': /^cache\.ts$/,
     '@bufbuild/protobuf': /^optimize\/onnx\/proto\.ts$/,
-    'fs-native-extensions': /^models\/hub\/lock\.ts$/,
+    'fs-native-extensions': /^files\/lock\.ts$/,
     'onnx-buf': /^optimize\/onnx\/proto\.ts$/,
     sharp: /^image\/decode-sharp\.ts$/,
     piscina: /^pool\/(thread|hash-worker)\.ts$/,
@@ -267,6 +268,17 @@ architecture(
   () => {
     for (const file of files)
       assert.not.match(readFileSync(join(SRC, file), 'utf8'), /mkdir(Sync)?\([^;]*recursive/, file);
+  },
+);
+
+architecture(
+  'only files/places.ts asks where the home folder is, and nothing asks for the working folder at import',
+  () => {
+    for (const file of files) {
+      const code = readFileSync(join(SRC, file), 'utf8');
+      if (file !== 'files/places.ts') assert.not.match(code, /\b(homedir|tmpdir|userInfo)\b/, file);
+      assert.not.match(code, /^(export )?(const|let) .*(process\.cwd|[^.\w]resolve)\(/m, file);
+    }
   },
 );
 

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withLock } from '../dist/esm/models/hub/lock.js';
+import { withLock } from '../dist/esm/files/lock.js';
 import { until } from './helpers/assertions.js';
 import { COMMAND, jsonLines, run, scratch, start, type Ending, type Running } from './helpers/cli.js';
 import { isRunning, noiseAvif, preloadVariables, startedDecoders, freshPath } from './helpers/decoders.js';

@@ -451,7 +451,7 @@ function spawnSaver(folder: string, first: number, pauseMs: number): ChildProces
     for (let n = ${first}; n < ${first} + 300; n++) index.add('id' + n, vector(n), { n });
     for (let n = ${first} + 300; ; n++) {
       index.add('id' + n, vector(n), { n });
-      await index.save(${JSON.stringify(folder)});
+      await index.save(${JSON.stringify(folder)}, { overwrite: true });
       process.stdout.write('.');
       await new Promise((resolve) => setTimeout(resolve, ${pauseMs}));
     }`;
@@ -497,7 +497,7 @@ store('kill -9 in the middle of saves always leaves an index that loads', async 
   }
 });
 
-store('two processes saving into one folder never mix, and it always loads', async () => {
+store('two processes that overwrite one folder never mix, and it always loads', async () => {
   const folder = newFolder();
   const children = [spawnSaver(folder, 0, 7), spawnSaver(folder, 100_000, 9)];
   try {

@@ -15,7 +15,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex, optimizeModel, pullModel } from '../dist/esm/index.js';
 import { makeFolder } from '../dist/esm/make-folder.js';
-import { withLock } from '../dist/esm/models/hub/lock.js';
+import { withLock } from '../dist/esm/files/lock.js';
 import { replace } from '../dist/esm/models/hub/storage.js';
 import { prepareGraph } from '../dist/esm/models/prepared/prepare.js';
 import { Hasher } from '../dist/esm/pool/hasher.js';
@@ -162,7 +162,7 @@ folders('the command ends with the code', async () => {
   const args = ['index', 'build', images, '-m', TINY_MODEL, '-o', folder];
   const { code, signal, stderr } = await run(args);
   assert.equal([code, signal], [3, null]);
-  assert.match(stderr, /^error INDEX_WRITE_FAILED: Cannot write [^\n]*\n$/);
+  assert.match(stderr, /^error INDEX_WRITE_FAILED: Cannot save the index in [^\n]*\n$/);
 });
 
 folders.after(async () => {

@@ -20,7 +20,7 @@ const PROGRAM = `
   import { createRequire } from 'node:module';
   import { join } from 'node:path';
   const require = createRequire(join(process.cwd(), 'package.json'));
-  const { withLock } = await import(join(process.cwd(), 'dist/esm/models/hub/lock.js'));
+  const { withLock } = await import(join(process.cwd(), 'dist/esm/files/lock.js'));
   const paths = ${JSON.stringify({
     jpeg: photo('cat-face'),
     avif: fixture('golden/images/avif_lossy.avif'),

@@ -27,19 +27,19 @@ const COMMIT = /^[0-9a-f]{40}$/;
  * Opens the index in a folder, or begins one.
  * @param folder - need not exist
  * @param vision - the model whose vectors it holds
- * @returns the index
+ * @returns the index, and whether it is new
  * @throws `MODEL_MISMATCH`, `INDEX_CORRUPT` and the like
  */
 export async function openOrCreate(
   folder: string,
   vision: SemanticVision,
-): Promise<VectorIndex<FileMetadata>> {
+): Promise<{ index: VectorIndex<FileMetadata>; isNew: boolean }> {
   const { dimensions, fingerprint: model } = vision.model;
   try {
-    return await VectorIndex.open<FileMetadata>(folder, { model });
+    return { index: await VectorIndex.open<FileMetadata>(folder, { model }), isNew: false };
   } catch (error) {
     if (error instanceof VisionError && error.code === 'INDEX_NOT_FOUND') {
-      return VectorIndex.create<FileMetadata>({ dimensions, model });
+      return { index: VectorIndex.create<FileMetadata>({ dimensions, model }), isNew: true };
     }
     throw error;
   }

@@ -1,5 +1,6 @@
 // Drains a source of entries into an index in slices, stoppable between any two.
 import { abortable, throwIfAborted } from '../abort.js';
+import { requireNoPromise } from '../callbacks.js';
 import { expectedButReceived, VisionError } from '../errors.js';
 import { startSlices } from './slicing.js';
 
@@ -72,6 +73,7 @@ async function stop(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promi
 }
 
 function requireEntry(entry: unknown): void {
+  requireNoPromise(entry, 'an entry', '{ id, vector, metadata }');
   if (typeof entry === 'object' && entry !== null) return;
   throw new VisionError(
     'INVALID_ARGUMENT',

@@ -6,6 +6,7 @@ import { Graph } from './graph.js';
 import { corrupt, type Manifest, readManifest } from './manifest.js';
 import { DEFAULT_CAPACITY } from './settings.js';
 import { FileGone, readEntries, requireFile, verifyGeneration } from './store.js';
+import { generationOf } from './succession.js';
 import { requireSameModel } from './vectors.js';
 
 /** What the stored index must agree with; undefined agrees with all. */
@@ -17,28 +18,34 @@ export interface Expectations {
 // How often another process may replace the stored index under our hands before we give up.
 const ATTEMPTS = 20;
 
+/** What was loaded. */
+export interface Loaded {
+  readonly contents: Contents;
+  readonly model: string | undefined;
+  /** See {@link generationOf}. */
+  readonly generation: string;
+}
+
 /**
  * Loads the index stored in a folder.
  * @param folder - where it is stored
  * @param expected - what it must agree with
- * @returns its contents and its model
+ * @returns its contents, its model, and which generation it is
  * @throws VisionError `INDEX_NOT_FOUND`, `INDEX_CORRUPT`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `INPUT_UNREADABLE`,
  * `NATIVE_UNAVAILABLE`
  */
-export async function loadContents(
-  folder: string,
-  expected: Expectations,
-): Promise<{ contents: Contents; model: string | undefined }> {
+export async function loadContents(folder: string, expected: Expectations): Promise<Loaded> {
   let manifest = await readManifest(folder);
   for (let attempt = 1; ; attempt++) {
     requireAgreement(folder, manifest, expected);
     try {
-      return { contents: await loadGeneration(folder, manifest), model: manifest.model };
+      const contents = await loadGeneration(folder, manifest);
+      return { contents, model: manifest.model, generation: generationOf(manifest) };
     } catch (error) {
       if (!(error instanceof FileGone)) throw error;
       // Another process that saves removes the files we were about to read; its manifest names the new ones.
       const next = await readManifest(folder);
-      if (next.graph.name === manifest.graph.name || attempt === ATTEMPTS) {
+      if (generationOf(next) === generationOf(manifest) || attempt === ATTEMPTS) {
         const times = attempt === 1 ? 'nothing' : `nothing, ${attempt} times in a row, as others kept saving`;
         throw corrupt(error.path, 'the file that the manifest names', times, error);
       }

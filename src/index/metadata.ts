@@ -1,4 +1,5 @@
 // Metadata on its way in: a frozen copy of what JSON makes of it, so that what is found is what a saved index holds.
+import { requireNoPromise } from '../callbacks.js';
 import { describe, expectedButReceived, messageOf, VisionError } from '../errors.js';
 
 // The declared type leaves out that functions and symbols give undefined.
@@ -14,6 +15,8 @@ const stringify: (value: unknown) => string | undefined = JSON.stringify;
 export function copyMetadata(metadata: unknown, id: string): unknown {
   if (metadata === undefined) return undefined;
   const what = `metadata of entry ${describe(id)}`;
+  // JSON makes {} of a promise.
+  requireNoPromise(metadata, what, 'a value that JSON can hold');
   let text: string | undefined;
   try {
     text = stringify(metadata);

@@ -13,11 +13,12 @@ import {
   GENERATION_FILE,
   type Manifest,
   MANIFEST_NAME,
+  type StoredFile,
 } from './manifest.js';
-import { readManifest, type StoredFile } from './manifest.js';
 import { parseMetadata } from './metadata.js';
 import type { IndexSettings } from './settings.js';
 import { startSlices } from './slicing.js';
+import { hold, inTurn, requireReplaceable, type Succession } from './succession.js';
 
 /** The state of an index at one moment. */
 export interface Snapshot {
@@ -35,11 +36,13 @@ const ABANDONED_MS = 15 * 60_000;
 /**
  * Saves a generation. Up to the rename of the manifest the former one is untouched; from then on the new one is stored.
  * @param folder - made if missing
+ * @param succession - what it may replace; holds the new generation afterwards
  * @param capture - writes the graph to a path and says what belongs to it
- * @throws VisionError `INDEX_WRITE_FAILED`; nothing of the attempt is left behind
+ * @throws VisionError `INDEX_CONFLICT`, `INDEX_WRITE_FAILED`; nothing of the attempt is left behind
  */
 export async function saveGeneration(
   folder: string,
+  succession: Succession,
   capture: (path: string) => Promise<Snapshot>,
 ): Promise<void> {
   // Unique, so that another process saving into the same folder can never mix its files with ours.
@@ -47,6 +50,8 @@ export async function saveGeneration(
   const manifestPath = join(folder, names.manifest);
   const ours = [names.graph, names.entries, names.manifest].map((name) => join(folder, name));
   try {
+    // Before gigabytes are written for nothing; what counts is the look under the lock.
+    await requireReplaceable(folder, succession);
     await makeFolder(folder);
     const { entries, ...state } = await capture(join(folder, names.graph));
     const manifest: Manifest = {
@@ -59,14 +64,19 @@ export async function saveGeneration(
       await handle.writeFile(formatManifest(manifest));
       await handle.sync();
     });
-    const former = await readManifest(folder).catch(() => undefined);
-    await rename(manifestPath, join(folder, MANIFEST_NAME));
-    ours.length = 0;
-    await syncFolder(folder);
-    // A leftover costs space and nothing else.
-    await removeOld(folder, former, manifest).catch(() => undefined);
+    await inTurn(folder, succession, async () => {
+      const former = await requireReplaceable(folder, succession);
+      // Before the rename: should what follows it fail, what is stored is ours all the same.
+      hold(succession.holds, manifest);
+      await rename(manifestPath, join(folder, MANIFEST_NAME));
+      ours.length = 0;
+      await syncFolder(folder);
+      // A leftover costs space and nothing else.
+      await removeOld(folder, former, manifest).catch(() => undefined);
+    });
   } catch (cause) {
     await Promise.all(ours.map((path) => rm(path, { force: true }).catch(() => undefined)));
+    if (cause instanceof VisionError && cause.code === 'INDEX_CONFLICT') throw cause;
     throw new VisionError(
       'INDEX_WRITE_FAILED',
       `Cannot save the index in ${folder}: ${messageOf(cause)}. What was stored there before is still whole. ` +

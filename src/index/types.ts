@@ -26,8 +26,9 @@ export interface SearchOptions<M = unknown> {
   /** Candidates looked at, 1 to 100000; never fewer than `k`. Default: that of the index. */
   efSearch?: number;
   /**
-   * Says which entries may be returned. Must depend on nothing but its arguments: it may be asked about an entry more
-   * than once, or not at all.
+   * Says which entries may be returned: true, or not. Must depend on nothing but its arguments: it may be asked about an
+   * entry more than once, or not at all. It cannot be async: a promise, or another answer that is neither true nor falsy,
+   * is `INVALID_ARGUMENT`.
    */
   filter?: (id: string, metadata: M | undefined) => boolean;
 }
@@ -50,4 +51,13 @@ export interface OpenOptions {
   model?: string;
   /** Length its vectors must have. */
   dimensions?: number;
+}
+
+/** Options of {@link VectorIndex.save}. */
+export interface SaveOptions {
+  /**
+   * Whether whatever index the folder holds is replaced, also one that this index knows nothing of. Default false: that is
+   * `INDEX_CONFLICT`.
+   */
+  overwrite?: boolean;
 }

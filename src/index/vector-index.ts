@@ -1,5 +1,6 @@
 // VectorIndex: vectors under string ids, with metadata, found by nearness. Composes the graph, the store and the search.
 import { resolve } from 'node:path';
+import { predicate } from '../callbacks.js';
 import { describe, expectedButReceived, VisionError } from '../errors.js';
 import { ownSignal } from '../realm.js';
 import { addAll } from './add-many.js';
@@ -19,7 +20,14 @@ import {
   type VectorIndexOptions,
 } from './settings.js';
 import { saveGeneration } from './store.js';
-import type { IndexEntry, OpenOptions, SearchOptions, SearchResult, StoredEntry } from './types.js';
+import type {
+  IndexEntry,
+  OpenOptions,
+  SaveOptions,
+  SearchOptions,
+  SearchResult,
+  StoredEntry,
+} from './types.js';
 import { readVector, type VectorInput } from './vectors.js';
 
 export type { IndexSettings, IndexSpace, VectorIndexOptions } from './settings.js';
@@ -41,6 +49,8 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
   #contents: Contents;
   #model: string | undefined;
   #folder: string | undefined;
+  // See Succession.
+  #holds = new Set<string>();
   #closed = false;
   // Tail of the queue of saves, loads and compactions; never rejects. Undefined when none runs.
   #running: Promise<void> | undefined;
@@ -78,8 +88,10 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
       model: requireModel(options.model),
       dimensions: requireDimensions(options.dimensions),
     };
-    const { contents, model } = await loadContents(path, expected);
-    return new VectorIndex<M>(contents, model ?? expected.model, path);
+    const { contents, model, generation } = await loadContents(path, expected);
+    const index = new VectorIndex<M>(contents, model ?? expected.model, path);
+    index.#holds.add(generation);
+    return index;
   }
 
   /** @returns how many entries there are */
@@ -205,8 +217,8 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
    * @param query - `dimensions` finite numbers, or an embedding
    * @param options - see {@link SearchOptions}
    * @returns best first
-   * @throws VisionError `INVALID_ARGUMENT`, `INVALID_OPTION`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `CLOSED`; and what
-   * the filter throws
+   * @throws VisionError `INVALID_ARGUMENT` (also for a filter that is async, or answers with anything but yes or no),
+   * `INVALID_OPTION`, `DIMENSION_MISMATCH`, `MODEL_MISMATCH`, `CLOSED`; and what the filter throws
    */
   search(query: VectorInput, options: SearchOptions<M> = {}): SearchResult<M>[] {
     const contents = this.#live();
@@ -215,11 +227,12 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
     if (filter !== undefined && typeof filter !== 'function') {
       throw new VisionError('INVALID_OPTION', expectedButReceived('option "filter"', 'a function', filter));
     }
+    const passes = filter && predicate(filter, 'filter');
     const found = searchContents(contents, {
       query: readVector(query, 'the query', contents.settings, this.#model).vector,
       k: requireInteger('option "k"', options.k ?? 10, 1, Number.MAX_SAFE_INTEGER, 'INVALID_OPTION'),
       efSearch: requireEfSearch(options.efSearch ?? contents.settings.efSearch),
-      filter: filter && (({ id, metadata }: Entry) => filter(id, metadata as M | undefined)),
+      filter: passes && (({ id, metadata }: Entry) => passes(id, metadata as M | undefined)),
     });
     return found.map(({ entry: { id, metadata }, similarity }) => ({
       id,
@@ -230,16 +243,20 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
 
   /**
    * Saves the index as it is once the graph starts being written: all earlier changes, none of the later ones. A crash
-   * or a full disk at any moment leaves what was stored before.
+   * or a full disk at any moment leaves what was stored before. Saves of several processes into one folder never undo
+   * each other unnoticed: only what this index was opened from, or was saved as, is replaced.
    * @param folder - made if missing, remembered. Default: the one opened or last saved to
-   * @throws VisionError `INDEX_WRITE_FAILED`, `INVALID_ARGUMENT` when no folder is known, `CLOSED`
+   * @param options - see {@link SaveOptions}
+   * @throws VisionError `INDEX_CONFLICT` when the folder holds another index, as when somebody else has saved there since;
+   * `INDEX_WRITE_FAILED`, `INVALID_ARGUMENT` when no folder is known, `INVALID_OPTION`, `CLOSED`
    */
-  async save(folder: string | undefined = this.#folder): Promise<void> {
+  async save(folder: string | undefined = this.#folder, options: SaveOptions = {}): Promise<void> {
     const path = requireFolder(folder);
+    const overwrite = requireOverwrite(options);
     await this.#enqueue(async () => {
       const contents = this.#contents;
       if (contents.deleted > contents.size) await contents.compact(() => false);
-      await saveGeneration(path, (graphPath) => {
+      await saveGeneration(path, { holds: this.#holds, overwrite }, (graphPath) => {
         const model = this.#model;
         return contents
           .write(graphPath)
@@ -259,7 +276,7 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
   async load(folder: string): Promise<void> {
     const path = requireFolder(folder);
     await this.#enqueue(async () => {
-      const { contents, model } = await loadContents(path, {
+      const { contents, model, generation } = await loadContents(path, {
         dimensions: this.dimensions,
         model: this.#model,
       });
@@ -267,6 +284,7 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
       this.#contents = contents;
       this.#model = model ?? this.#model;
       this.#folder = path;
+      this.#holds = new Set([generation]);
     });
   }
 
@@ -335,6 +353,16 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
 function requireId(id: unknown): string {
   if (typeof id === 'string' && id !== '') return id;
   throw new VisionError('INVALID_ARGUMENT', expectedButReceived('id', 'a non-empty string', id));
+}
+
+function requireOverwrite(options: SaveOptions): boolean {
+  requireKnown(options, ['overwrite']);
+  const overwrite: unknown = options.overwrite ?? false;
+  if (typeof overwrite === 'boolean') return overwrite;
+  throw new VisionError(
+    'INVALID_OPTION',
+    expectedButReceived('option "overwrite"', 'true or false', overwrite),
+  );
 }
 
 function requireFolder(folder: unknown): string {

@@ -1,6 +1,7 @@
 // What can be known of models without running them: which there are, what is in the cache, what their files say.
 import { stat } from 'node:fs/promises';
 import { VisionError, type VisionErrorCode } from '../errors.js';
+import { cacheDirectory, ifAny } from '../files/places.js';
 import type { Preprocessing } from '../image/preprocessing.js';
 import { readTextTower } from '../inference/text-settings.js';
 import { Hasher } from '../pool/hasher.js';
@@ -9,7 +10,6 @@ import { digestsFor } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import { filesOf, type FoundModel } from './found.js';
 import { RepoCache } from './hub/layout.js';
-import { hubSettings } from './hub/settings.js';
 import { loadModel } from './load-model.js';
 import { choosePrecision } from './optimized/choose-precision.js';
 import { readLogits } from './logits.js';
@@ -75,8 +75,7 @@ const NO_LOGITS: VisionErrorCode[] = ['ZERO_SHOT_UNSUPPORTED', 'MODEL_NOT_CACHED
  * @throws `MODEL_NOT_FOUND` when the installation is incomplete
  */
 export async function listModels(options: { cacheDir?: string | undefined } = {}): Promise<ModelListing[]> {
-  const { cacheDirectory } = hubSettings({ cacheDir: options.cacheDir });
-  return Promise.all((await readManifest()).map((entry) => listingOf(entry, cacheDirectory)));
+  return Promise.all((await readManifest()).map((entry) => listingOf(entry, options.cacheDir)));
 }
 
 /**
@@ -116,11 +115,10 @@ export async function modelInfo(
   try {
     const loaded = await loadModel(request, digests).catch(notPulled(model));
     const { found, text, preprocess, fingerprint } = await choosePrecision(loaded, request, digests, false);
-    const { cacheDirectory } = hubSettings({ cacheDir: request.cacheDir });
     return {
       ...(await describe(found)),
       ...(await logitsOf(found, request)),
-      listing: found.entry === undefined ? null : await listingOf(found.entry, cacheDirectory),
+      listing: found.entry === undefined ? null : await listingOf(found.entry, request.cacheDir),
       fingerprint,
       preprocessing: preprocess,
       text: await textDetails(text),
@@ -163,7 +161,7 @@ async function textDetails(files: TextFiles | undefined): Promise<ModelDetails['
   return { maxLength, canonicalization, padId: padId ?? null };
 }
 
-async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<ModelListing> {
+async function listingOf(entry: ManifestModel, cacheDir: string | undefined): Promise<ModelListing> {
   const { id, source, description, dimensions, imageSize, licence } = entry;
   const bundled = entry.source === 'bundled';
   return {
@@ -174,13 +172,15 @@ async function listingOf(entry: ManifestModel, cacheDirectory: string): Promise<
     dimensions,
     imageSize,
     licence,
-    cached: bundled ? [entry.dtype] : await cachedDtypes(entry, cacheDirectory),
+    cached: bundled ? [entry.dtype] : await cachedDtypes(entry, cacheDir),
   };
 }
 
-async function cachedDtypes({ repo, revision }: HubModel, cacheDirectory: string): Promise<FileDtype[]> {
-  if (repo === null) return [];
-  const cache = new RepoCache(cacheDirectory, repo);
+async function cachedDtypes({ repo, revision }: HubModel, cacheDir: string | undefined): Promise<FileDtype[]> {
+  // Where there is no place for a cache, nothing is in it.
+  const directory = ifAny(() => cacheDirectory(cacheDir));
+  if (repo === null || directory === undefined) return [];
+  const cache = new RepoCache(directory, repo);
   const commit = await cache.commitOf(revision);
   if (commit === undefined) return [];
   const there = await Promise.all(

@@ -22,8 +22,9 @@ export interface Ending {
  * @param program - its path below `models/`, without extension
  * @param job - plain data, also such as JSON cannot hold
  * @param signal - kills it
- * @param onMessage - hears what it says
+ * @param onMessage - hears what it says; where it throws, the program is killed
  * @returns how it ended; a signal that fired is such an ending too
+ * @throws what `onMessage` throws
  */
 export async function runProgram(
   program: string,
@@ -49,10 +50,20 @@ export async function runProgram(
   process.once('exit', kill);
   signal?.addEventListener('abort', kill, { once: true });
   if (signal?.aborted) kill();
+  let failure: { error: unknown } | undefined;
+  const hear = (message: unknown) => {
+    if (failure !== undefined) return;
+    try {
+      onMessage(message);
+    } catch (error) {
+      failure = { error };
+      kill();
+    }
+  };
   try {
-    return await new Promise((resolve) => {
+    const ending = await new Promise<Ending>((resolve) => {
       let cause: Error | undefined;
-      child.on('message', onMessage);
+      child.on('message', hear);
       child.once('error', (error) => {
         cause = error;
         if (child.pid === undefined) resolve(notStarted(error));
@@ -62,6 +73,8 @@ export async function runProgram(
       // Its end says more than a message that did not reach it.
       child.send(job, () => undefined);
     });
+    if (failure !== undefined) throw failure.error;
+    return ending;
   } finally {
     process.off('exit', kill);
     signal?.removeEventListener('abort', kill);

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assetsDirectory, ifAny } from '../files/places.js';
 import type { HashReply } from '../pool/hash-worker.js';
 import type { Hasher } from '../pool/hasher.js';
-import { assetsDirectory } from './hub/settings.js';
 import { replace } from './hub/storage.js';
 
 /** What tells one content from another without reading it. Numbers as text: they need all of their 64 bits. */
@@ -52,13 +52,11 @@ export function digestsFor(
   { cacheDir }: { cacheDir?: string | undefined },
   options?: DigestOptions,
 ): Digests {
-  let directory: string | undefined;
-  try {
-    directory = assetsDirectory(cacheDir);
-  } catch {
-    // nothing is kept
-  }
-  return new Digests(hasher, directory, options);
+  return new Digests(
+    hasher,
+    ifAny(() => assetsDirectory(cacheDir)),
+    options,
+  );
 }
 
 /** Hashes files; what it has hashed before and is unchanged, it knows. Whatever is wrong with the record, the file is read. */

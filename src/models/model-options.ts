@@ -1,4 +1,5 @@
 // The options that say which model, and where it may come from: validated and frozen.
+import { isGenerator, listener } from '../callbacks.js';
 import { VisionError } from '../errors.js';
 import { OptionReader, checkNames, invalidOption } from '../option-reader.js';
 import type { DownloadProgress } from '../types.js';
@@ -25,11 +26,11 @@ export interface FetchOptions {
   localFilesOnly?: boolean | undefined;
   /** Whether the model's text tower is fetched and used, if it has one. Default true. */
   text?: boolean | undefined;
-  /** Hears how a download goes, about ten times a second. */
+  /** Hears how a download goes, about ten times a second. What it throws, or is rejected with, ends the download. */
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** How `int8` is made; what is made with other options is another model. */
   optimize?: OptimizeOptions | undefined;
-  /** Hears how making `int8` goes, after each image. */
+  /** Hears how making `int8` goes, after each image. What it throws, or is rejected with, ends that. */
   onOptimize?: ((progress: OptimizeProgress) => void) | undefined;
   /** Aborts the creation or the download; what has arrived is kept for the next time. */
   signal?: AbortSignal | undefined;
@@ -102,11 +103,18 @@ export function resolveModelRequest(options: ModelOption & FetchOptions): ModelR
     cacheDir: read.text('cacheDir'),
     localFilesOnly: read.boolean('localFilesOnly'),
     text: read.boolean('text') ?? true,
-    onProgress: read.callback('onProgress'),
+    onProgress: listenerTo(options, 'onProgress'),
     optimize: optimizeOptions(options.optimize),
-    onOptimize: read.callback('onOptimize'),
+    onOptimize: listenerTo(options, 'onOptimize'),
     signal: read.signal('signal'),
   };
+}
+
+function listenerTo<Name extends 'onProgress' | 'onOptimize'>(options: FetchOptions, name: Name): FetchOptions[Name] {
+  const given = new OptionReader(options).callback(name);
+  if (given === undefined) return undefined;
+  if (isGenerator(given)) throw invalidOption(name, 'a function that runs when it is called', given);
+  return listener(given as (progress: unknown) => unknown, name);
 }
 
 const OPTIMIZE: Readonly<Record<keyof OptimizeOptions, [expected: string, fits: (value: unknown) => boolean]>> = {

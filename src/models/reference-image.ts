@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { throwIfAborted } from '../abort.js';
 import { VisionError, messageOf } from '../errors.js';
-import type { HubSettings } from './hub/settings.js';
+import type { LocalSettings } from './hub/settings.js';
 import { replace } from './hub/storage.js';
 
 /** An image to embed. */
@@ -30,15 +30,16 @@ const MOST_BYTES = 16 * 1024 * 1024;
 export async function readReferenceImage(
   image: string,
   base: string,
-  settings: Pick<HubSettings, 'offline' | 'assetsDirectory'>,
+  settings: LocalSettings,
   signal: AbortSignal | undefined,
 ): Promise<ReferenceImage> {
   const nothing = () => Promise.resolve();
   if (!/^https?:/i.test(image)) return { input: pathToFileURL(resolve(base, image)), keep: nothing };
   const name = createHash('sha256').update(image).digest('hex');
-  const copy = join(settings.assetsDirectory, 'images', name);
+  const { assetsDirectory } = settings;
+  const copy = assetsDirectory === undefined ? undefined : join(assetsDirectory, 'images', name);
   // One that is not there or cannot be read is fetched anew.
-  const kept = await readFile(copy).catch(() => undefined);
+  const kept = copy === undefined ? undefined : await readFile(copy).catch(() => undefined);
   if (kept !== undefined) return { input: kept, keep: nothing };
   if (settings.offline) {
     throw new VisionError(
@@ -48,6 +49,7 @@ export async function readReferenceImage(
     );
   }
   const input = await fetchImage(image, signal);
+  if (copy === undefined) return { input, keep: nothing };
   // A cache that cannot be written to costs another download, and nothing else.
   const keep = () => replace(copy, (beside) => writeFile(beside, input)).catch(() => undefined);
   return { input, keep };

@@ -77,6 +77,8 @@ export class HubServer {
   readonly moved = new Map<string, string>();
   /** Called before an answer; what it returns is waited for. */
   before: ((seen: Seen) => Promise<void> | void) | undefined;
+  /** Headers that no answer has, as of mirrors. Without `content-length` and `transfer-encoding` a body ends with its connection. */
+  readonly lacks = new Set<string>();
   /** Requests that are answered with 503, however often they come. */
   down: ((seen: Seen) => boolean) | undefined;
 
@@ -157,6 +159,7 @@ export class HubServer {
     const { method = '', url = '', headers } = request;
     const { range, authorization } = headers;
     const seen = { at, method, path: decodeURIComponent(url), range, authorization };
+    leaveOut(this.lacks, response);
     this.seen.push(seen);
     const fault = this.faults.shift();
     await this.before?.(seen);
@@ -280,6 +283,20 @@ export class HubServer {
       else response.socket?.destroySoon();
     });
   }
+}
+
+function leaveOut(names: ReadonlySet<string>, response: ServerResponse): void {
+  if (names.size === 0) return;
+  if (names.has('content-length') && names.has('transfer-encoding')) {
+    response.shouldKeepAlive = false;
+    response.useChunkedEncodingByDefault = false;
+  }
+  const writeHead = response.writeHead.bind(response);
+  response.writeHead = (status: number, headers: unknown = {}) => {
+    for (const name of names) response.removeHeader(name);
+    const left = Object.entries(headers as Record<string, string>).filter(([name]) => !names.has(name));
+    return writeHead(status, Object.fromEntries(left));
+  };
 }
 
 function originOf(server: Server): string {

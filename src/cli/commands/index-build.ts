@@ -53,9 +53,11 @@ export async function indexBuild(
   await requireSameFlatten(given, given.output);
   const flags = await withModelOf(given, given.output);
   await using vision = await openVision(flags, context, { text: false, isolation: 'process' });
-  await using index = await openOrCreate(flags.output, vision);
-  await rememberModel(flags.output, flags, vision);
-  const build = new IndexBuild(folder, flags, context, vision, index);
+  const { index: opened, isNew } = await openOrCreate(flags.output, vision);
+  await using index = opened;
+  // Of a new index when it is saved: another build may have begun one of another model here, and be first.
+  if (!isNew) await rememberModel(flags.output, flags, vision);
+  const build = new IndexBuild(folder, flags, context, vision, index, isNew);
   await build.run();
   return build.failed === 0 ? EXIT.ok : EXIT.inputsFailed;
 }
@@ -71,6 +73,8 @@ class IndexBuild {
   readonly #unseen: Set<string>;
   readonly #counts = { added: 0, updated: 0, unchanged: 0, removed: 0, failed: 0 };
   readonly #passedOver = new PassedOver();
+  // Whether the folder does not say yet what the index is built with.
+  #isUnnamed: boolean;
   #unreadableFolders = 0;
   #bar: ProgressBar | undefined;
   #ahead: { readonly total?: number } = {};
@@ -81,13 +85,15 @@ class IndexBuild {
     context: Context,
     vision: SemanticVision,
     index: VectorIndex<FileMetadata>,
+    isNew: boolean,
   ) {
     this.#folder = folder;
     this.#flags = flags;
     this.#context = context;
     this.#vision = vision;
     this.#index = index;
-    this.#checkpoints = new Checkpoints(() => index.save(flags.output), flags.checkpoint * 1000);
+    this.#isUnnamed = isNew;
+    this.#checkpoints = new Checkpoints(() => this.#save(), flags.checkpoint * 1000);
     this.#unseen = new Set(index.ids());
   }
 
@@ -183,6 +189,23 @@ class IndexBuild {
     this.#index.set(id, known.vector, { size, mtimeMs, sha256 });
     this.#checkpoints.changed();
     return true;
+  }
+
+  async #save(): Promise<void> {
+    const { output } = this.#flags;
+    try {
+      await this.#index.save(output);
+    } catch (cause) {
+      if (!(cause instanceof VisionError) || cause.code !== 'INDEX_CONFLICT') throw cause;
+      throw new VisionError(
+        'INDEX_CONFLICT',
+        `Another process has saved into ${output} since this build began, and saving would undo that. What this build ` +
+          'has done since its last save is left out. Run the same command again: it goes on from what is there.',
+        { cause },
+      );
+    }
+    if (this.#isUnnamed) await rememberModel(output, this.#flags, this.#vision);
+    this.#isUnnamed = false;
   }
 
   #store({ id, size, mtimeMs }: Candidate, embedding: ImageEmbedding): void {

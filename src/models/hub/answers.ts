@@ -1,7 +1,7 @@
 // What a failure of the hub means for the caller: try again, or which error.
 import { VisionError, type VisionErrorCode } from '../../errors.js';
-import { throwIfAborted } from '../../abort.js';
-import { backoff, pause, type Timing } from './timing.js';
+import { pause, throwIfAborted } from '../../abort.js';
+import { backoff, type Timing } from './timing.js';
 
 /** What was asked for, for messages. */
 export interface Subject {

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VisionError } from '../../errors.js';
 import type { Logits } from '../manifest.js';
-import { readScalars } from '../safetensors.js';
+import { readScalars, type ReadRange } from '../safetensors.js';
 import { retrying } from './answers.js';
 import { ask, inquire, subjectOf, type Source } from './remote-file.js';
 import { discard } from './request.js';
@@ -16,6 +16,7 @@ const FILE = 'model.safetensors';
 /** What is kept of a checkpoint. */
 interface Kept {
   repo: string;
+  /** Or the branch, where the server does not name its commit. */
   commit: string;
   /** As trained: the logarithm of the multiplier. */
   logit_scale: number;
@@ -37,13 +38,15 @@ export async function readCheckpointLogits(
   signal: AbortSignal | undefined,
   timing: Timing = TIMING,
 ): Promise<Logits> {
-  const path = join(settings.assetsDirectory, 'logits', `${repo.replace('/', '--')}.json`);
+  const { assetsDirectory } = settings;
+  const path = assetsDirectory && join(assetsDirectory, 'logits', `${repo.replace('/', '--')}.json`);
   const kept = (await readKept(path, repo)) ?? (await fetchKept(path, { repo, settings, signal, timing }));
   const { commit, logit_scale: logScale, logit_bias: bias } = kept;
   return { scale: Math.exp(logScale), bias, source: `${FILE} of ${repo} at ${commit}` };
 }
 
-async function readKept(path: string, repo: string): Promise<Kept | undefined> {
+async function readKept(path: string | undefined, repo: string): Promise<Kept | undefined> {
+  if (path === undefined) return undefined;
   try {
     const kept = JSON.parse(await readFile(path, 'utf8')) as Partial<Kept>;
     const whole =
@@ -55,34 +58,51 @@ async function readKept(path: string, repo: string): Promise<Kept | undefined> {
 }
 
 async function fetchKept(
-  path: string,
+  path: string | undefined,
   { repo, settings, signal, timing }: Pick<Source, 'repo' | 'settings' | 'signal' | 'timing'>,
 ): Promise<Kept> {
   if (settings.offline) {
-    throw new VisionError('MODEL_NOT_CACHED', `Expected ${path}, which pulling the model while online makes.`);
+    const expected = path ?? 'the two numbers in a cache (set HF_HOME or HF_ASSETS_CACHE to a folder)';
+    throw new VisionError('MODEL_NOT_CACHED', `Expected ${expected}, which pulling the model while online makes.`);
   }
   const branch: Source = { repo, revision: 'main', path: FILE, settings, timing, signal };
   const { commit } = await inquire(branch);
-  const source = { ...branch, revision: commit };
-  const read = (start: number, length: number) => readRange(source, start, length);
-  const numbers = await readScalars(read, ['logit_scale', 'logit_bias'], `${repo}/${FILE}`);
-  const kept: Kept = { repo, commit, ...numbers };
+  const numbers = await readScalars(readerOf(branch, commit), ['logit_scale', 'logit_bias'], `${repo}/${FILE}`);
+  const kept: Kept = { repo, commit: commit ?? branch.revision, ...numbers };
   const text = `${JSON.stringify(kept, undefined, 2)}\n`;
-  // A cache that cannot be written to costs the requests again the next time.
-  await replace(path, (beside) => writeFile(beside, text)).catch(() => undefined);
+  // A cache that is not there, or cannot be written to, costs the requests again the next time.
+  if (path !== undefined) await replace(path, (beside) => writeFile(beside, text)).catch(() => undefined);
   return kept;
 }
 
-async function readRange(source: Source, start: number, length: number): Promise<Buffer> {
+// All parts are of one content: of the commit, or where a mirror does not name it, of what the first part is of.
+function readerOf(branch: Source, commit: string | undefined): ReadRange {
+  if (commit !== undefined) {
+    const source = { ...branch, revision: commit };
+    return async (start, length) => (await readPart(source, start, length)).bytes;
+  }
+  let first: string | undefined;
+  return async (start, length) => {
+    const { bytes, content } = await readPart(branch, start, length);
+    first ??= content;
+    if (content === first) return bytes;
+    throw new VisionError('HUB_UNREACHABLE', `${FILE} of ${branch.repo} changed while it was read. Start again.`);
+  };
+}
+
+async function readPart(source: Source, start: number, length: number): Promise<{ bytes: Buffer; content: string }> {
   const part = { method: 'GET', follows: () => true, range: `${start}-${start + length - 1}` } as const;
   const get = () =>
     ask(source, part, async ({ response }, watch) => {
+      const { status, headers } = response;
       // Without ranges the answer is the whole file: gigabytes for eight bytes.
-      if (response.status !== 206) {
+      if (status !== 206) {
         discard(response);
         throw new VisionError('HUB_UNREACHABLE', `Expected parts of ${FILE} of ${source.repo} but the server has none.`);
       }
-      return Buffer.from(await watch.guard(response.arrayBuffer()));
+      const size = headers.get('content-range')?.split('/')[1];
+      const bytes = Buffer.from(await watch.guard(response.arrayBuffer()));
+      return { bytes, content: `${size} ${headers.get('etag')} ${headers.get('last-modified')}` };
     });
   return retrying(get, subjectOf(source), source.timing, source.signal);
 }

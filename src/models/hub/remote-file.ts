@@ -20,7 +20,8 @@ export interface Source {
 
 /** A file on the hub. */
 export interface RemoteFile {
-  commit: string;
+  /** What the revision stands for; undefined where that is a branch or a tag and the server does not say it. */
+  commit: string | undefined;
   path: string;
   /** Name of the content in the cache. */
   blob: string;
@@ -95,7 +96,10 @@ export async function ask<T>(
  * @throws `MODEL_NOT_FOUND` (a FileMissing where only the file is), `HUB_ACCESS_DENIED`, `HUB_UNREACHABLE`, `ABORTED`
  */
 export async function inquire(source: Source): Promise<RemoteFile> {
-  const follows = (headers: readonly Headers[]) => first(headers, 'x-repo-commit') === undefined;
+  // A server elsewhere is asked only for what is missing: what names the commit and the content has come by then.
+  const follows = (headers: readonly Headers[]) =>
+    first(headers, 'x-repo-commit') === undefined &&
+    !(COMMIT.test(source.revision) && first(headers, 'x-linked-etag') !== undefined);
   const head = () =>
     ask(source, { method: 'HEAD', follows }, ({ response, passed }) => {
       discard(response);
@@ -104,31 +108,55 @@ export async function inquire(source: Source): Promise<RemoteFile> {
   return described(source, await retrying(head, subjectOf(source), source.timing, source.signal));
 }
 
+/**
+ * The commit of a file that was asked for by its branch or tag.
+ * @param file - the answer
+ * @param source - the question
+ * @returns the commit
+ * @throws `HUB_UNREACHABLE` where the server did not name it: nobody knows which files belong together then
+ */
+export function requireCommit({ commit }: RemoteFile, { revision, settings }: Source): string {
+  if (commit !== undefined) return commit;
+  throw new VisionError(
+    'HUB_UNREACHABLE',
+    `Expected a commit hash in the header X-Repo-Commit from ${settings.endpoint} but received none, so what "${revision}" ` +
+      'stands for is not known. Set the option "revision" to a commit hash; or is HF_ENDPOINT no hub, or a proxy between?',
+  );
+}
+
 function described(source: Source, passed: readonly Headers[]): RemoteFile {
-  const commit = first(passed, 'x-repo-commit');
-  if (commit === undefined || !COMMIT.test(commit)) {
-    throw new VisionError(
-      'HUB_UNREACHABLE',
-      `Expected a commit hash in the header X-Repo-Commit from ${source.settings.endpoint} but received ` +
-        `${commit === undefined ? 'no such header' : 'another value'}. Is a proxy between, or is HF_ENDPOINT no hub?`,
-    );
-  }
+  const commit = commitOf(source, passed);
   const last = passed.at(-1);
   const length = last?.has('location') || last?.has('content-encoding') ? null : last?.get('content-length');
   const size = first(passed, 'x-linked-size') ?? length ?? '';
+  const etag = first(passed, 'x-linked-etag') ?? last?.get('etag') ?? '';
   return {
     commit,
     path: source.path,
-    blob: blobName(first(passed, 'x-linked-etag') ?? last?.get('etag') ?? undefined, `${commit}/${source.path}`),
+    blob: blobName(etag, `${commit ?? source.revision}/${source.path}`),
     size: /^\d{1,15}$/.test(size) ? Number(size) : undefined,
   };
 }
 
-// A weak tag, or one that is no hash, cannot be held against the content: its name must not look as if it could.
-function blobName(etag: string | undefined, otherwise: string): string {
-  const strong = /^"?([0-9a-f]+)"?$/.exec(etag ?? '')?.[1];
+// Mirrors may not say it. Whoever asked for a commit knows it, and is not given another one.
+function commitOf({ revision, path, repo, settings }: Source, passed: readonly Headers[]): string | undefined {
+  const said = first(passed, 'x-repo-commit');
+  const known = said !== undefined && COMMIT.test(said) ? said : undefined;
+  if (!COMMIT.test(revision)) return known;
+  if (known === undefined || known === revision) return revision;
+  throw new VisionError(
+    'HUB_UNREACHABLE',
+    `Expected ${path} of ${repo} at commit ${revision} from ${settings.endpoint} but received it at ${known}. Does ` +
+      'HF_ENDPOINT serve one revision whichever is asked for?',
+  );
+}
+
+// A weak tag, or one that is no hash, cannot be held against the content: its name must not look as if it could. Servers of
+// files make tags of time and size, so two files may have the same one.
+function blobName(etag: string, file: string): string {
+  const strong = /^"?([0-9a-f]+)"?$/.exec(etag)?.[1];
   if (namedBy(strong) !== 'nothing') return strong as string;
-  const digest = createHash('sha256').update(etag ?? otherwise).digest('hex');
+  const digest = createHash('sha256').update(`${etag} ${file}`).digest('hex');
   return `etag-${digest.slice(0, 40)}`;
 }
 

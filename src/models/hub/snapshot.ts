@@ -9,7 +9,7 @@ import { RepoCache } from './layout.js';
 import { COMMIT, checkPath, checkRepo, checkRevision } from './names.js';
 import { Progress } from './progress.js';
 import type { DownloadProgress } from '../../types.js';
-import { inquire, type RemoteFile, type Source } from './remote-file.js';
+import { inquire, requireCommit, type RemoteFile, type Source } from './remote-file.js';
 import type { HubSettings } from './settings.js';
 import { storageError } from './storage.js';
 import { TIMING, type Timing } from './timing.js';
@@ -200,8 +200,9 @@ export class HubSession {
     }
     const { path, optional } = asked;
     try {
-      const file = await inquire(this.#source(revision, path, timing));
-      return { commit: file.commit, file };
+      const source = this.#source(revision, path, timing);
+      const file = await inquire(source);
+      return { commit: requireCommit(file, source), file };
     } catch (error) {
       const commit = error instanceof FileMissing && optional === true ? error.commit : null;
       if (commit === null || !COMMIT.test(commit)) throw error;
@@ -219,7 +220,8 @@ export class HubSession {
       return remote;
     } catch (error) {
       if (!(error instanceof FileMissing) || optional !== true) throw error;
-      await this.#cache.rememberAbsent(commit, path);
+      // A mirror that does not name the commit may only have a part of it, and the cache is shared: as in Python.
+      if (error.commit === commit) await this.#cache.rememberAbsent(commit, path);
       return undefined;
     }
   }

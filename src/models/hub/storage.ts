@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
-import { isError } from '../../realm.js';
+import { LocksRefused } from '../../files/lock.js';
 import { makeFolder } from '../../make-folder.js';
+import { isError } from '../../realm.js';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
 
@@ -18,12 +19,13 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * Gives an error of the file system its code; every other one stays as it is.
+ * Gives an error of the file system, or of its locks, its code; every other one stays as it is.
  * @param error - anything
  * @param directory - the cache folder
  * @returns what to throw: `DISK_FULL`, `CACHE_UNUSABLE`, or the error itself
  */
 export function storageError(error: unknown, directory: string): unknown {
+  if (error instanceof LocksRefused) return unusable(directory, error.message, error.cause);
   const { syscall } = error as NodeJS.ErrnoException;
   if (error instanceof VisionError || !isError(error) || syscall === undefined) return error;
   if (isDiskFull(error)) {
@@ -35,14 +37,7 @@ export function storageError(error: unknown, directory: string): unknown {
   return unusable(directory, messageOf(error), error);
 }
 
-/**
- * The error of a cache that cannot be read or written.
- * @param directory - the cache folder
- * @param reason - what went wrong
- * @param cause - the error underneath
- * @returns `CACHE_UNUSABLE`
- */
-export function unusable(directory: string, reason: string, cause?: unknown): VisionError {
+function unusable(directory: string, reason: string, cause?: unknown): VisionError {
   return new VisionError(
     'CACHE_UNUSABLE',
     `Cannot use the cache ${directory}: ${reason}. Check the permissions of the folder, or point HF_HUB_CACHE to another.`,

@@ -1,6 +1,4 @@
 // How long the hub is waited for and how often it is asked again.
-import { setTimeout as delay } from 'node:timers/promises';
-import { throwIfAborted } from '../../abort.js';
 
 /** All times in milliseconds. */
 export interface Timing {
@@ -45,17 +43,4 @@ export const TIMING: Timing = {
 export function backoff(failures: number, timing: Timing): number {
   const longest = Math.min(timing.longestDelay, timing.firstDelay * 2 ** (failures - 1));
   return longest * (0.5 + Math.random() / 2);
-}
-
-/**
- * Waits.
- * @param ms - how long
- * @param signal - ends the wait at once
- * @throws `ABORTED`
- */
-export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(ms, undefined, signal && { signal }).catch((error: unknown) => {
-    throwIfAborted(signal);
-    throw error;
-  });
 }

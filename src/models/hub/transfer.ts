@@ -1,6 +1,7 @@
 // The bytes of one file from the network to the disk, continued as often as the network breaks.
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { VisionError } from '../../errors.js';
 import { Transient, retrying } from './answers.js';
 import { ask, namedBy, subjectOf, type RemoteFile, type Source } from './remote-file.js';
 import { RANGE_REFUSED, discard, type Watch } from './request.js';
@@ -48,6 +49,7 @@ async function receive(source: Source, file: RemoteFile, arrival: Arrival): Prom
         await arrival.restart();
         if (refused) throw new Transient('it does not continue where the file broke off');
       }
+      requireEnd(source, file, response);
       await read(response, arrival, most, watch, source.timing.idle);
       if (file.size !== undefined && arrival.size < file.size) throw new Transient('the answer ends early');
     });
@@ -55,6 +57,18 @@ async function receive(source: Source, file: RemoteFile, arrival: Arrival): Prom
     if (error instanceof Transient) error.progressed = arrival.highest > before;
     throw error;
   }
+}
+
+// Without hash and size only HTTP itself tells the end of a file from the end of a connection.
+function requireEnd(source: Source, file: RemoteFile, response: Response): void {
+  if (file.size !== undefined || namedBy(file.blob) !== 'nothing') return;
+  if (response.headers.has('content-length') || response.headers.has('transfer-encoding')) return;
+  discard(response);
+  throw new VisionError(
+    'HUB_UNREACHABLE',
+    `Expected a hash or a length of ${file.path} of ${source.repo} from ${source.settings.endpoint} but received neither ` +
+      '(X-Linked-Etag or ETag, X-Linked-Size or Content-Length): a download that breaks off could not be told from a whole one.',
+  );
 }
 
 function continues(response: Response, from: number): boolean {

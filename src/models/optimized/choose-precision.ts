@@ -1,10 +1,11 @@
 // Decides in which precision a model runs, and has it made where it is not a file of the model.
 import { stat } from 'node:fs/promises';
+import { ListenerFailed } from '../../callbacks.js';
 import { VisionError, messageOf } from '../../errors.js';
+import { assetsDirectory } from '../../files/places.js';
 import { DEFAULT_TARGET, targetOf } from '../../optimize/evaluate.js';
 import type { Digests } from '../digests.js';
 import { modelFingerprint } from '../fingerprint.js';
-import { assetsDirectory } from '../hub/settings.js';
 import { sha256Of, type LoadedModel } from '../load-model.js';
 import type { ModelRequest } from '../model-options.js';
 import { byteProducts } from './cpu.js';
@@ -55,7 +56,7 @@ export async function choosePrecision(
     if (result.paths.length === 0) throw missed(result);
     return { ...(await withGraph(loaded, result, digests)), release };
   } catch (error) {
-    if (wanted === 'int8' || request.signal?.aborted) {
+    if (wanted === 'int8' || request.signal?.aborted || error instanceof ListenerFailed) {
       release();
       throw error;
     }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withLock } from '../../files/lock.js';
 import type { AccuracyTarget } from '../../optimize/evaluate.js';
 import { availableCpus } from '../../pool/cpus.js';
 import type { Preprocessing } from '../../image/preprocessing.js';
@@ -9,7 +10,6 @@ import { makeFolder } from '../../make-folder.js';
 import { findAndUse, leftoverName, prune, removeEntry, removeLeftovers, use, type Bounds } from '../derived-folders.js';
 import type { Digests } from '../digests.js';
 import type { GraphFile } from '../found.js';
-import { withLock } from '../hub/lock.js';
 import { storageError, syncFolder } from '../hub/storage.js';
 import { findCalibration } from './calibration.js';
 import { byteProducts } from './cpu.js';

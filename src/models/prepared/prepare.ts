@@ -2,11 +2,11 @@
 import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../errors.js';
+import { withLock } from '../../files/lock.js';
+import { assetsDirectory } from '../../files/places.js';
 import type { PreparedGraph, Probe } from '../../pool/protocol.js';
 import { findAndUse, leftoverName, prune, removeEntry, removeLeftovers, use, type Bounds } from '../derived-folders.js';
 import type { Digests } from '../digests.js';
-import { withLock } from '../hub/lock.js';
-import { assetsDirectory } from '../hub/settings.js';
 import { build } from './build.js';
 import { keyOf, keyParts, whyNotPreparable, type KeyParts } from './key.js';
 import { FILES, RECORD, checkRecord } from './record.js';

@@ -1,13 +1,14 @@
-// One downloader a blob, across processes and within one: a lock of the operating system, which ends with its holder.
+// One at a time, across processes and within one: a lock of the operating system, which ends with its holder.
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type * as FsNativeExtensions from 'fs-native-extensions';
-import { throwIfAborted } from '../../abort.js';
-import { messageOf } from '../../errors.js';
-import { makeFolder } from '../../make-folder.js';
-import { loadNative } from '../../native-package.js';
-import { unusable } from './storage.js';
-import { pause } from './timing.js';
+import { pause, throwIfAborted } from '../abort.js';
+import { messageOf } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
+import { loadNative } from '../native-package.js';
+
+/** The file system refuses locks, whoever may hold them. What that means is for the caller to say. */
+export class LocksRefused extends Error {}
 
 /**
  * Does work while nobody else does work under the same lock.
@@ -16,8 +17,7 @@ import { pause } from './timing.js';
  * @param signal - ends the wait at once
  * @param work - what to do
  * @returns what the work returns
- * @throws `ABORTED`, `NATIVE_UNAVAILABLE` where the platform's lock is missing, errors of the file system, or what the
- * work throws
+ * @throws `ABORTED`, `NATIVE_UNAVAILABLE` without the package, {@link LocksRefused}, errors of the file system, or what the work throws
  */
 export async function withLock<T>(
   path: string,
@@ -42,7 +42,7 @@ async function acquire(path: string, pollMs: number, signal: AbortSignal | undef
     try {
       return tryLock(fd);
     } catch (cause) {
-      throw unusable(dirname(path), `its file system refuses locks (${messageOf(cause)})`, cause);
+      throw new LocksRefused(`its file system refuses locks (${messageOf(cause)})`, { cause });
     }
   };
   await makeFolder(dirname(path));

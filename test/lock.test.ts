@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withLock } from '../dist/esm/models/hub/lock.js';
+import { LocksRefused, withLock } from '../dist/esm/files/lock.js';
+import { storageError } from '../dist/esm/models/hub/storage.js';
 import { refused, settles } from './helpers/assertions.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'semantic-vision-lock-'));
@@ -65,6 +66,16 @@ lock('a folder that cannot be made is an error of the file system', async () => 
     () => assert.unreachable(),
     (error: unknown) => assert.is((error as NodeJS.ErrnoException).syscall, 'mkdir'),
   );
+});
+
+lock('where there are none, each caller says what that means: here the cache of models', async () => {
+  const cause = new Error('ENOLCK');
+  const refusing = storageError(new LocksRefused('its file system refuses locks', { cause }), '/cache');
+  const error = await refused(() => {
+    throw refusing;
+  }, 'CACHE_UNUSABLE');
+  assert.match(error.message, /\/cache: its file system refuses locks.*HF_HUB_CACHE/);
+  assert.is(error.cause, cause);
 });
 
 // The last one: what it does to later loading stays.
