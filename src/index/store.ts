@@ -20,6 +20,9 @@ import type { IndexSettings } from './settings.js';
 import { startSlices } from './slicing.js';
 import { hold, inTurn, requireReplaceable, type Succession } from './succession.js';
 
+// Errors of a save that are no failure to write.
+const SAYS_ENOUGH: readonly string[] = ['INDEX_CONFLICT', 'NATIVE_UNAVAILABLE'];
+
 /** The state of an index at one moment. */
 export interface Snapshot {
   readonly settings: IndexSettings;
@@ -38,7 +41,7 @@ const ABANDONED_MS = 15 * 60_000;
  * @param folder - made if missing
  * @param succession - what it may replace; holds the new generation afterwards
  * @param capture - writes the graph to a path and says what belongs to it
- * @throws VisionError `INDEX_CONFLICT`, `INDEX_WRITE_FAILED`; nothing of the attempt is left behind
+ * @throws VisionError `INDEX_CONFLICT`, `INDEX_WRITE_FAILED`, `NATIVE_UNAVAILABLE` without file locks; nothing of the attempt is left behind
  */
 export async function saveGeneration(
   folder: string,
@@ -76,7 +79,7 @@ export async function saveGeneration(
     });
   } catch (cause) {
     await Promise.all(ours.map((path) => rm(path, { force: true }).catch(() => undefined)));
-    if (cause instanceof VisionError && cause.code === 'INDEX_CONFLICT') throw cause;
+    if (cause instanceof VisionError && SAYS_ENOUGH.includes(cause.code)) throw cause;
     throw new VisionError(
       'INDEX_WRITE_FAILED',
       `Cannot save the index in ${folder}: ${messageOf(cause)}. What was stored there before is still whole. ` +

@@ -248,7 +248,8 @@ export class VectorIndex<M = unknown> implements AsyncDisposable {
    * @param folder - made if missing, remembered. Default: the one opened or last saved to
    * @param options - see {@link SaveOptions}
    * @throws VisionError `INDEX_CONFLICT` when the folder holds another index, as when somebody else has saved there since;
-   * `INDEX_WRITE_FAILED`, `INVALID_ARGUMENT` when no folder is known, `INVALID_OPTION`, `CLOSED`
+   * `INDEX_WRITE_FAILED`, `NATIVE_UNAVAILABLE` without file locks, `INVALID_ARGUMENT` when no folder is known,
+   * `INVALID_OPTION`, `CLOSED`
    */
   async save(folder: string | undefined = this.#folder, options: SaveOptions = {}): Promise<void> {
     const path = requireFolder(folder);
