@@ -5,11 +5,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ROOT } from './helpers/fixtures.js';
 
+interface Entry {
+  hasInstallScript?: boolean;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+
 const read = (name: string) => JSON.parse(readFileSync(join(ROOT, name), 'utf8')) as unknown;
 const { allowScripts } = read('package.json') as { allowScripts: Record<string, boolean> };
-const { packages } = read('package-lock.json') as {
-  packages: Record<string, { hasInstallScript?: boolean }>;
-};
+const { packages } = read('package-lock.json') as { packages: Record<string, Entry> };
 const RUNTIME = 'onnxruntime-node';
 
 const install = suite('install');
@@ -35,6 +39,22 @@ install('each script that the lockfile knows of is allowed or forbidden by name'
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
     assert.type(allowScripts[name], 'boolean', name);
   }
+});
+
+// Where Node would look for it, from that package's folder upwards.
+function hasEntry(from: string, name: string): boolean {
+  for (let at = from; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/'))))
+    if (`${at}/node_modules/${name}` in packages) return true;
+  return `node_modules/${name}` in packages;
+}
+
+install('each dependency has an entry in the lockfile: npm ci refuses one without, from npm 11 on', () => {
+  const missing = Object.entries(packages).flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter((name) => !hasEntry(path, name))
+      .map((name) => `${path}: ${name}`),
+  );
+  assert.equal(missing, []);
 });
 
 install.run();
