@@ -181,7 +181,7 @@ architecture('the command uses what every program can: the entry, and helpers th
     ({ from, to, local }) =>
       from.startsWith('cli/') &&
       local &&
-      !/^(cli\/.*|index|errors|colour|make-folder|package-root|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(
+      !/^(cli\/.*|index|errors|colour|make-folder|package-root|sync|recognise-file|stream|image\/recognise\/.*)\.ts$/.test(
         to,
       ),
   );

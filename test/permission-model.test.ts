@@ -1,13 +1,15 @@
 // Node's permission model: with the flags that docs/surroundings.md lists everything works, and what lacks one says which.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Hasher } from '../dist/esm/pool/hasher.js';
 import { settles } from './helpers/assertions.js';
 import { ROOT, TINY_MODEL, fixture, photo } from './helpers/fixtures.js';
+import { HubServer, type ServedFile } from './helpers/hub-server.js';
 import { largeModel, scratchFolder, tinyRequest } from './helpers/prepared.js';
 
 const hasher = new Hasher();
@@ -129,7 +131,8 @@ permissions(
       '-p',
       `require('node:fs').realpathSync(${quoted(join(ROOT, 'node_modules'))})`,
     ]);
-    const allowed = [...code, stdout.trim(), join(ROOT, 'node_modules')].map(
+    // Node 20 does not survive being told the same folder twice.
+    const allowed = [...new Set([...code, stdout.trim(), join(ROOT, 'node_modules')])].map(
       (path) => `--allow-fs-read=${path}`,
     );
     const image = photo('cat-face');
@@ -184,7 +187,42 @@ permissions('folders that may not be written: the code of that folder, and --all
     await note('save', () => index.save(${quoted(join(scratchFolder(), 'index'))}));`,
   );
   assert.match(notes.save!, /^INDEX_WRITE_FAILED .*--allow-fs-write=/);
+  const folder = scratchFolder();
+  const allowed = await noted(
+    [READ, `--allow-fs-write=${folder}${sep}*`, WORKER, ...ADDONS],
+    `const index = VectorIndex.create({ dimensions: 2 });
+    index.add('a', Float32Array.of(1, 0));
+    await note('save', () => index.save(${quoted(join(folder, 'index'))}));
+    await note('load', async () => (await VectorIndex.open(${quoted(join(folder, 'index'))})).size);`,
+  );
+  assert.equal(allowed, { save: 'ok', load: 1 });
 });
+
+permissions(
+  'a model of the hub: writing everywhere is enough, since Node makes no links with less',
+  async () => {
+    const server = await HubServer.start();
+    try {
+      const files: Record<string, ServedFile> = {};
+      for (const name of readdirSync(TINY_MODEL, { recursive: true, encoding: 'utf8' })) {
+        if (!/\.(json|onnx)$/.test(name)) continue;
+        files[name.replaceAll('\\', '/')] = {
+          content: readFileSync(join(TINY_MODEL, name)),
+          lfs: name.endsWith('.onnx'),
+        };
+      }
+      server.commit('org/tiny', files);
+      const program = `await note('create', async () => void (await (await open({ model: 'org/tiny', dtype: 'fp32' })).close()));`;
+      const env = (home: string) => ({ HF_ENDPOINT: server.endpoint, HF_HOME: home, HF_HUB_CACHE: '' });
+      const allowed = await noted([READ, WRITE, WORKER, ...ADDONS], program, env(scratchFolder()));
+      assert.is(allowed.create, 'ok');
+      const refused = await noted([READ, WORKER, ...ADDONS], program, env(scratchFolder()));
+      assert.match(refused.create!, /^CACHE_UNUSABLE .*--allow-fs-write=/, refused.create);
+    } finally {
+      await server.close();
+    }
+  },
+);
 
 permissions('the command works, and says once what is missing', async () => {
   const embed = [

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type * as WorkerThreads from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -165,7 +166,7 @@ hashing('that dies or cannot be started hangs nobody', async () => {
 hashing('that never starts: all that wait are told, close ends', async () => {
   const hasher = new Hasher();
   await withThreads(0, async () => {
-    const waiting = Array.from({ length: 3 }, () => hasher.file(import.meta.filename));
+    const waiting = Array.from({ length: 3 }, () => hasher.file(fileURLToPath(import.meta.url)));
     for (const each of waiting) await settles(refused(each, 'WORKER_FAILED', LIMIT), 'one that waits');
     await settles(hasher.close(), 'close');
   });

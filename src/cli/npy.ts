@@ -2,6 +2,7 @@
 import { access, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { messageOf } from '../errors.js';
+import { syncHandle } from '../sync.js';
 import { CommandError } from './failure.js';
 import { json } from './printable.js';
 
@@ -115,7 +116,7 @@ export class NpyWriter {
     await attempt(path, async () => {
       await this.#matrix.write(npyHeader(this.#rows, this.#dimensions), 0, HEADER_BYTES, 0);
       for (const file of [this.#matrix, this.#ids]) {
-        await file.sync();
+        await syncHandle(file);
         await file.close();
       }
       // The matrix last: where it is, its ids are.

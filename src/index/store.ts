@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path';
 import { messageOf, VisionError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
+import { syncHandle } from '../sync.js';
 import type { Entry, SavedEntry } from './contents.js';
 import { checkGraphFile } from './graph-file.js';
 import {
@@ -65,7 +66,7 @@ export async function saveGeneration(
     };
     await withFile(manifestPath, 'wx', async (handle) => {
       await handle.writeFile(formatManifest(manifest));
-      await handle.sync();
+      await syncHandle(handle);
     });
     await inTurn(folder, succession, async () => {
       const former = await requireReplaceable(folder, succession);
@@ -171,7 +172,7 @@ async function sealGraph(
   return withFile(join(folder, name), 'r+', async (handle) => {
     const wrong = await checkGraphFile(handle, settings, elements);
     if (wrong !== undefined) throw new Error(`${name} should have ${wrong.expected} but has ${wrong.actual}`);
-    await handle.sync();
+    await syncHandle(handle);
     const { size } = await handle.stat();
     return { name, bytes: size, sha256: await hashFile(handle) };
   });
@@ -201,7 +202,7 @@ async function writeEntries(
       await pause();
     }
     await flush();
-    await handle.sync();
+    await syncHandle(handle);
     return { name, bytes, sha256: hash.digest('hex') };
   });
 }
@@ -252,7 +253,7 @@ async function removeOld(folder: string, former: Manifest | undefined, current: 
 // Makes the rename last. Windows cannot open folders and needs no such step.
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
-  await withFile(folder, 'r', (handle) => handle.sync());
+  await withFile(folder, 'r', (handle) => syncHandle(handle));
 }
 
 async function withStored<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 type Place = Record<string, Call>;
@@ -60,7 +61,7 @@ function wrap(place: Place, names: readonly string[], promised: boolean): void {
   }
 }
 
-const handle = await open(import.meta.filename);
+const handle = await open(fileURLToPath(import.meta.url));
 wrap(Object.getPrototypeOf(handle) as Place, OF_HANDLES, true);
 await handle.close();
 wrap(fs.promises as unknown as Place, PROMISED, true);

@@ -1,6 +1,12 @@
 // Tells which foreign decoder the library called for an input, by standing in front of both.
-import { Transformer } from '@napi-rs/image';
-import sharp from 'sharp';
+import { createRequire } from 'node:module';
+import type * as NapiImage from '@napi-rs/image';
+import type Sharp from 'sharp';
+
+// As the library loads them: an import would give another copy of sharp.
+const here = createRequire(import.meta.url);
+const { Transformer } = here('@napi-rs/image') as typeof NapiImage;
+const sharp = here('sharp') as typeof Sharp;
 
 /** The foreign decoders. */
 export type Decoder = '@napi-rs/image' | 'sharp';

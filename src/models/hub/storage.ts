@@ -6,8 +6,11 @@ import { VisionError, messageOf } from '../../errors.js';
 import { LocksRefused } from '../../files/lock.js';
 import { makeFolder } from '../../make-folder.js';
 import { isError } from '../../realm.js';
+import { syncHandle } from '../../sync.js';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
+// What Node's permission model says in place of the operating system.
+const FORBIDDEN = 'ERR_ACCESS_DENIED';
 
 /**
  * Tells whether an error says that the disk is full.
@@ -26,8 +29,9 @@ export function isDiskFull(error: unknown): boolean {
  */
 export function storageError(error: unknown, directory: string): unknown {
   if (error instanceof LocksRefused) return unusable(directory, error.message, error.cause);
-  const { syscall } = error as NodeJS.ErrnoException;
-  if (error instanceof VisionError || !isError(error) || syscall === undefined) return error;
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  const isOfFiles = syscall !== undefined || code === FORBIDDEN;
+  if (error instanceof VisionError || !isError(error) || !isOfFiles) return error;
   if (isDiskFull(error)) {
     const advice = 'Free space, or point HF_HUB_CACHE to another disk, and start again.';
     return new VisionError('DISK_FULL', `No space is left in ${directory}: ${messageOf(error)}. ${advice}`, {
@@ -85,7 +89,7 @@ export async function syncFolder(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');
   try {
-    await handle.sync();
+    await syncHandle(handle);
   } finally {
     await handle.close();
   }

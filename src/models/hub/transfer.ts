@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { VisionError } from '../../errors.js';
+import { syncHandle } from '../../sync.js';
 import { Transient, retrying } from './answers.js';
 import { ask, namedBy, subjectOf, type RemoteFile, type Source } from './remote-file.js';
 import { RANGE_REFUSED, discard, type Watch } from './request.js';
@@ -29,7 +30,7 @@ export async function transfer(
   try {
     const arrival = new Arrival(handle, (await handle.stat()).size, onBytes);
     await retrying(() => receive(source, file, arrival), subjectOf(source), source.timing, source.signal);
-    await handle.sync();
+    await syncHandle(handle);
   } finally {
     await handle.close();
   }
