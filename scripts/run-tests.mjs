@@ -37,7 +37,7 @@ function runFile(name) {
       const passed = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
       const crashed = Number.isNaN(total) || (code !== 0 && passed === total);
       const failed = (Number.isNaN(total) ? 0 : total - passed) + (crashed ? 1 : 0);
-      const reasons = [...output.matchAll(/^\s*skipped: (.*)$/gm)].map(([, reason]) => reason);
+      const reasons = [...output.matchAll(/^(?:.*• )?\s*skipped: (.*)$/gm)].map(([, reason]) => reason);
       const skipped = reasons.length + Number(/Skipped:\s+(\d+)/.exec(output)?.[1] ?? 0);
       const seconds = (performance.now() - started) / 1000;
       resolve({ name, passed, failed, skipped, reasons, code, signal, output, seconds });

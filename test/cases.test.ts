@@ -2,7 +2,6 @@
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pixels } from '../dist/esm/image/pixels.js';
@@ -10,6 +9,7 @@ import { refused } from './helpers/assertions.js';
 import { decodeFile, resized, rgb } from './helpers/decoding.js';
 import { fixture, fixtureJson, photo } from './helpers/fixtures.js';
 import { installedWithoutSharp, printedIn } from './helpers/without-sharp.js';
+import sharp from './helpers/sharp.js';
 
 const { images: EXPECTED } = fixtureJson('cases/expected.json') as {
   images: Record<string, { width: number; height: number; rgb8x8: number[] }>;

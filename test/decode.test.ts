@@ -1,6 +1,5 @@
 // Decoders: what they leave of each kind of file, the fast path against the exact one, and truncated files.
 import { readFileSync } from 'node:fs';
-import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodePixels, type DecodeMode } from '../dist/esm/image/decode.js';
@@ -10,6 +9,7 @@ import { refused } from './helpers/assertions.js';
 import { resized as resizedTo } from './helpers/decoding.js';
 import { photo } from './helpers/fixtures.js';
 import { goldenBytes, goldenFiles, goldenOrientation } from './helpers/golden.js';
+import sharp from './helpers/sharp.js';
 
 const LIMIT = 1e8;
 const TARGET = { width: 224, height: 224 };

@@ -1,6 +1,5 @@
 // Transparency over a colour: Pillow's own results, every kernel against a slow reference, and the way there from a file.
 import fc from 'fast-check';
-import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { imageKey } from '../dist/esm/cache.js';
@@ -18,6 +17,7 @@ import { fixtureJson, TINY_MODEL } from './helpers/fixtures.js';
 import { goldenBytes, goldenFiles, sha256 } from './helpers/golden.js';
 import { composedPixels, composedSample } from './reference/compose.js';
 import { lcgBytes } from './reference/golden-pixels.js';
+import sharp from './helpers/sharp.js';
 
 const LIMIT = 1e8;
 const golden = fixtureJson('golden/flattened.json') as {

@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ROOT, TINY_MODEL, photo } from './helpers/fixtures.js';
+import sharp from './helpers/sharp.js';
 
 const MIB = 1024 * 1024;
 const MODEL = JSON.stringify(TINY_MODEL);

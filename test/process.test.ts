@@ -281,10 +281,8 @@ consumers('nothing but the entry and package.json can be reached', async () => {
         if (error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
       });
     }
-    await import('semantic-vision/package.json', { with: { type: 'json' } });`.replace(
-      /^/,
-      'process.removeAllListeners("warning");',
-    ),
+    const { createRequire } = await import('node:module');
+    createRequire(import.meta.url)('semantic-vision/package.json');`,
   );
 });
 

@@ -1,11 +1,11 @@
 // TIFFs with harmless faults are mended, sound ones are left alone.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import sharp from 'sharp';
 import { decodePixels } from '../dist/esm/image/decode.js';
 import { readHeader } from '../dist/esm/image/header.js';
 import { soundTiff } from '../dist/esm/image/structure/sound-tiff.js';
 import { photo } from './helpers/fixtures.js';
+import sharp from './helpers/sharp.js';
 
 const sound = suite('soundTiff');
 const OPTIONS = { autoOrient: true, limitInputPixels: 1e6, decode: 'exact' as const };

@@ -1,10 +1,10 @@
 // The first frame of a GIF: found, cut out, freed of transparency, and known to be whole.
 import fc from 'fast-check';
-import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { firstGifFrame } from '../dist/esm/image/structure/gif.js';
 import { goldenBytes } from './helpers/golden.js';
+import sharp from './helpers/sharp.js';
 
 const ANIMATED = goldenBytes('gif_animated.gif');
 const TRANSPARENT = goldenBytes('gif_transparent.gif');

@@ -1,10 +1,10 @@
 // What decides about a WebP's decoder: how its first picture is coded, alpha, animation, and what is missing at its end.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import sharp from 'sharp';
 import { readWebpStructure } from '../dist/esm/image/structure/webp.js';
 import { goldenBytes } from './helpers/golden.js';
 import { neverThrows, soon } from './helpers/hostile.js';
+import sharp from './helpers/sharp.js';
 
 const ALPHA = 0x10;
 

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp from './sharp.js';
 
 /** What the preload does to a decoder process that meets an image; `file` is read or written, see there. */
 export interface Action {

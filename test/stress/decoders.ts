@@ -1,12 +1,10 @@
 // Tells which foreign decoder the library called for an input, by standing in front of both.
 import { createRequire } from 'node:module';
 import type * as NapiImage from '@napi-rs/image';
-import type Sharp from 'sharp';
+import sharp from '../helpers/sharp.js';
 
-// As the library loads them: an import would give another copy of sharp.
-const here = createRequire(import.meta.url);
-const { Transformer } = here('@napi-rs/image') as typeof NapiImage;
-const sharp = here('sharp') as typeof Sharp;
+// As the library loads it.
+const { Transformer } = createRequire(import.meta.url)('@napi-rs/image') as typeof NapiImage;
 
 /** The foreign decoders. */
 export type Decoder = '@napi-rs/image' | 'sharp';

@@ -1,11 +1,11 @@
 // Pictures beyond what @napi-rs/image holds, within the pixel limit: decoded all the same. They take seconds and gigabytes.
 import { createDeflate } from 'node:zlib';
-import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pixels } from '../../dist/esm/image/pixels.js';
 import { decodeFile } from '../helpers/decoding.js';
 import { chunk, pngHeader, pngOf } from '../helpers/png.js';
+import sharp from '../helpers/sharp.js';
 
 /** An RGB PNG of 16 bits whose rows are all the same: the first is written, the others say "as above". */
 async function tallPng(side: number): Promise<{ bytes: Buffer; row: Uint8Array }> {

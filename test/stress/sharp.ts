@@ -1,6 +1,6 @@
 // sharp as a judge of pictures: the same bytes, without what it does of its own accord to colours.
-import sharp from 'sharp';
 import type { Picture } from './picture.js';
+import sharp from '../helpers/sharp.js';
 
 const MAX_PIXELS = 4_000_000;
 

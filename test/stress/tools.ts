@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import type { Picture } from './picture.js';
+import sharp from '../helpers/sharp.js';
 
 const TIMEOUT_MS = 5000;
 
