@@ -1,6 +1,6 @@
 // Holds a model's files against values that somebody else published for it: hashes, token ids, logits.
 import { readlink } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { readTextTower } from './inference/text-settings.js';
 import { TextEncoder } from './inference/tokenizer.js';
 import { isQuantised, type Dtype } from './models/dtype.js';
@@ -15,6 +15,7 @@ import { readReferenceFile } from './models/reference.js';
 import { readReferenceImage } from './models/reference-image.js';
 import { Hasher } from './pool/hasher.js';
 import { SemanticVision } from './semantic-vision.js';
+import { absolutePath } from './working-folder.js';
 
 /** One comparison. */
 export interface VerificationCheck {
@@ -88,7 +89,8 @@ interface Reference {
 }
 
 async function readReference(path: string): Promise<Reference> {
-  return { values: await readReferenceFile(resolve(path)), base: dirname(resolve(path)) };
+  const file = absolutePath(path, 'the reference file', 'INVALID_OPTION');
+  return { values: await readReferenceFile(file), base: dirname(file) };
 }
 
 function publishedReference({ found }: LoadedModel): Reference {

@@ -111,7 +111,7 @@ const STAGES: [stage: number, pattern: RegExp][] = [
   [6, /^zero-shot\.ts$/],
   [
     9,
-    /^(errors|realm|no-thread|callbacks|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment|make-folder)\.ts$/,
+    /^(errors|realm|no-thread|callbacks|types|colour|option-reader|request|abort|stats|package-root|native-package|node-flags|sync|child-environment|make-folder|working-folder)\.ts$/,
   ],
   [9, /^models\/(dtype|read-json)\.ts$/],
   [9, /^files\//], // on the disk, whatever is in them

@@ -215,6 +215,33 @@ ending('in a working folder that was removed, create() fails and says so', async
   assert.match(stdout, /^WORKER_FAILED The working folder .* does not exist/);
 });
 
+ending(
+  'in a working folder that was removed, relative paths are refused with a code, and a hub id is none',
+  async () => {
+    // One program each: Node remembers the path once it has been asked for, and what has not is not told that it is gone.
+    const refusals: [call: string, code: string][] = [
+      [`VectorIndex.open('index')`, 'INVALID_ARGUMENT'],
+      [`VectorIndex.create({ dimensions: 2 }).save('index')`, 'INVALID_ARGUMENT'],
+      [`SemanticVision.create({ model: './model' })`, 'MODEL_NOT_FOUND'],
+      [`pullModel('google/siglip-base-patch16-224', { cacheDir: 'cache' })`, 'CACHE_UNUSABLE'],
+    ];
+    const call = (work: string) => `import { mkdtempSync, rmdirSync } from 'node:fs';
+    import { SemanticVision, VectorIndex, pullModel } from 'semantic-vision';
+    const folder = mkdtempSync(${JSON.stringify(join(tmpdir(), 'semantic-vision-gone-'))});
+    process.chdir(folder);
+    rmdirSync(folder);
+    const error = await (async () => ${work})().catch((error) => error);
+    console.log(error.code, error.message);`;
+    for (const [work, code] of refusals) {
+      const stdout = await endsWell(call(work));
+      assert.ok(stdout.startsWith(code), `${work}: ${stdout}`);
+      assert.match(stdout, /absolute path .* The working folder .* does not exist/);
+    }
+    const options = JSON.stringify({ model: 'nobody/nothing', localFilesOnly: true, cacheDir: tmpdir() });
+    assert.match(await endsWell(call(`SemanticVision.create(${options})`)), /^MODEL_NOT_CACHED /);
+  },
+);
+
 ending.run();
 
 const consumers = suite('who can use the package');

@@ -1,7 +1,8 @@
 // Where on this machine files are kept: what an option or a variable names, else below the home folder, asked for last.
 import { homedir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { VisionError } from '../errors.js';
+import { absolutePath } from '../working-folder.js';
 
 /** Variables, as `process.env` holds them. */
 export type Environment = Readonly<NodeJS.ProcessEnv>;
@@ -14,11 +15,12 @@ const HOME = process.platform === 'win32' ? 'USERPROFILE' : 'HOME';
  * @param cacheDir - the option
  * @param env - the variables
  * @returns absolute path
- * @throws `CACHE_UNUSABLE` where none is named and the user has no home folder
+ * @throws `CACHE_UNUSABLE` where none is named and the user has no home folder, or it is relative to a working folder that is
+ * gone
  */
 export function cacheDirectory(cacheDir: string | undefined, env: Environment = process.env): string {
   const named = cacheDir ?? expanded(env, 'HF_HUB_CACHE') ?? expanded(env, 'HUGGINGFACE_HUB_CACHE');
-  return resolve(named ?? join(hubHome(env, 'the cache of models', 'HF_HUB_CACHE'), 'hub'));
+  return absolute(named ?? join(hubHome(env, 'the cache of models', 'HF_HUB_CACHE'), 'hub'));
 }
 
 /**
@@ -32,7 +34,7 @@ export function cacheDirectory(cacheDir: string | undefined, env: Environment = 
 export function assetsDirectory(cacheDir: string | undefined, env: Environment = process.env): string {
   const named = cacheDir ?? expanded(env, 'HF_ASSETS_CACHE');
   const parent = named ?? join(hubHome(env, 'what is derived from models', 'HF_ASSETS_CACHE'), 'assets');
-  return resolve(parent, 'semantic-vision');
+  return absolute(join(parent, 'semantic-vision'));
 }
 
 /**
@@ -66,6 +68,10 @@ export function ifAny(find: () => string): string | undefined {
  */
 export function valueOf(env: Environment, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name];
+}
+
+function absolute(path: string): string {
+  return absolutePath(path, 'the cache folder', 'CACHE_UNUSABLE');
 }
 
 function hubHome(env: Environment, what: string, variable: string): string {

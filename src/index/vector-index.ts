@@ -1,8 +1,8 @@
 // VectorIndex: vectors under string ids, with metadata, found by nearness. Composes the graph, the store and the search.
-import { resolve } from 'node:path';
 import { predicate } from '../callbacks.js';
 import { describe, expectedButReceived, VisionError } from '../errors.js';
 import { ownSignal } from '../realm.js';
+import { absolutePath } from '../working-folder.js';
 import { addAll } from './add-many.js';
 import { Contents, type Entry } from './contents.js';
 import { Graph } from './graph.js';
@@ -367,6 +367,6 @@ function requireOverwrite(options: SaveOptions): boolean {
 }
 
 function requireFolder(folder: unknown): string {
-  if (typeof folder === 'string' && folder !== '') return resolve(folder);
+  if (typeof folder === 'string' && folder !== '') return absolutePath(folder, 'folder', 'INVALID_ARGUMENT');
   throw new VisionError('INVALID_ARGUMENT', expectedButReceived('folder', 'a path', folder));
 }

@@ -1,8 +1,9 @@
 // Finds a model's files on disk: in the package, in a folder in the hub's layout, or where the caller says.
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { VisionError, messageOf } from '../errors.js';
 import { flagFor } from '../node-flags.js';
+import { absolutePath } from '../working-folder.js';
 import type { Digests } from './digests.js';
 import { FILE_DTYPES, graphFile, type FileDtype } from './dtype.js';
 import {
@@ -152,11 +153,12 @@ async function noVisionModel(directory: string, dtype: FileDtype): Promise<Visio
  * @throws `MODEL_NOT_FOUND`, `INVALID_OPTION` when the text tower's are incomplete
  */
 export async function findFiles(files: ModelFiles, request: FileRequest): Promise<FoundModel> {
-  const named = (path: string): ModelFile => file(dirname(resolve(path)), basename(path));
+  const absolute = (path: string) => absolutePath(path, 'a model file', 'MODEL_NOT_FOUND');
+  const named = (path: string): ModelFile => file(dirname(absolute(path)), basename(path));
   const graph = async (path: string): Promise<GraphFile> => {
-    const found = await findGraph(dirname(resolve(path)), basename(path));
+    const found = await findGraph(dirname(absolute(path)), basename(path));
     if (found === undefined) {
-      throw new VisionError('MODEL_NOT_FOUND', `Expected a model file but nothing is at ${resolve(path)}.`);
+      throw new VisionError('MODEL_NOT_FOUND', `Expected a model file but nothing is at ${absolute(path)}.`);
     }
     return found;
   };

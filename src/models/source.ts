@@ -1,7 +1,7 @@
 // From the option `model` to where the model is: in the package, on the hub, in a folder, or in files named one by one.
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { VisionError, messageOf } from '../errors.js';
+import { absolutePath } from '../working-folder.js';
 import { readManifest, type BundledModel, type HubModel } from './manifest.js';
 
 /** A model's files, named one by one; relative paths are relative to the working directory. */
@@ -66,25 +66,26 @@ async function sourceOf(model: string | ModelFiles, revision: string | undefined
     }
     return { kind: 'hub', id: entry.id, repo: entry.repo, revision: revision ?? entry.revision, entry };
   }
-  const directory = resolve(model);
-  const obstacle = await whyNoFolder(directory);
-  if (obstacle === undefined) return { kind: 'folder', id: model, directory };
+  // Asked for as it is: where the working folder is gone no folder is there, and a hub id is one all the same.
+  const obstacle = await whyNoFolder(model);
+  const absolute = () => absolutePath(model, 'the folder of option "model"', 'MODEL_NOT_FOUND');
+  if (obstacle === undefined) return { kind: 'folder', id: model, directory: absolute() };
   if (HUB_ID.test(model)) {
     return { kind: 'hub', id: model, repo: model, revision: revision ?? 'main', entry: undefined };
   }
   throw new VisionError(
     'MODEL_NOT_FOUND',
     `Expected "bundled", a hub id such as google/siglip-base-patch16-224, or a folder for option "model" but ` +
-      `${obstacle}.`,
+      `${obstacle(absolute())}.`,
   );
 }
 
-async function whyNoFolder(path: string): Promise<string | undefined> {
+async function whyNoFolder(folder: string): Promise<((path: string) => string) | undefined> {
   try {
-    return (await stat(path)).isDirectory() ? undefined : `${path} is a file`;
+    return (await stat(folder)).isDirectory() ? undefined : (path) => `${path} is a file`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const isNothing = code === 'ENOENT' || code === 'ENOTDIR';
-    return isNothing ? `nothing is at ${path}` : `${path} cannot be read: ${messageOf(error)}`;
+    return (path) => (isNothing ? `nothing is at ${path}` : `${path} cannot be read: ${messageOf(error)}`);
   }
 }

@@ -4,7 +4,7 @@
 import { Piscina } from 'piscina';
 import { VisionError, messageOf } from '../errors.js';
 import { noThread, saysNoThread } from '../no-thread.js';
-import { isError } from '../realm.js';
+import { saysNoFolder } from '../working-folder.js';
 import { workerEntry, type Loading } from './exit-gate.js';
 
 /** The thread could not be started: no job is to blame. */
@@ -92,9 +92,4 @@ function notStarted(cause: unknown): ThreadNotStarted {
       : `A thread could not be started: ${messageOf(cause)}.`,
     cause,
   );
-}
-
-// process.cwd() is asked for while a thread starts. (Here it would not say that the folder is gone: Node remembers the path.)
-function saysNoFolder(cause: unknown): boolean {
-  return isError(cause) && 'syscall' in cause && cause.syscall === 'uv_cwd';
 }

@@ -1,11 +1,12 @@
 // The images that a model is calibrated and compared with: the package's photos, or a folder of the caller's.
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { VisionError, messageOf } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { recogniseFile } from '../../recognise-file.js';
 import { mapOrdered } from '../../stream.js';
+import { absolutePath } from '../../working-folder.js';
 import type { Digests } from '../digests.js';
 
 /** Images, and one name for what is in them. */
@@ -30,7 +31,7 @@ const MOST = 100;
  * @throws `INVALID_OPTION` when the folder cannot be read or holds fewer than 4 images
  */
 export async function findCalibration(folder: string | undefined, digests: Digests): Promise<Calibration> {
-  const directory = folder === undefined ? join(packageRoot(), 'examples', 'photos') : resolve(folder);
+  const directory = folder === undefined ? join(packageRoot(), 'examples', 'photos') : absolutePath(folder, 'the calibration folder', 'INVALID_OPTION');
   let names: string[];
   try {
     names = await imagesIn(directory);
